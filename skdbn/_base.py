@@ -1,0 +1,232 @@
+"""Level 4, ground floor: what all estimators with a network are made of."""
+
+from abc import ABC, abstractmethod
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ._batches import check_rows, map_blocks, output_dtype
+from ._network import Backprop, Network
+from ._params import named, resolve
+from ._problems import NetworkProblem
+from ._sklearn import Interval, Options, StrOptions, fit_context
+from ._training import Monitor, Task, run_epochs, run_full_batch
+from .losses import LOSSES
+from .optimizers import SOLVERS, FullBatchOptimizer, Optimizer
+from .schedules import Schedule, as_schedule
+
+
+class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
+    """Base class: parameters that all networks share, and ``fit`` as a template.
+
+    A subclass says where the parameters of the network start from, what it is to learn,
+    and what its output means.
+    """
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "solver": named(SOLVERS, Optimizer),
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "learning_rate": [
+            Interval(Real, 0, None, closed="neither"),
+            Schedule,
+            StrOptions({"auto"}),
+        ],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "warm_start": ["boolean"],
+        "dtype": [
+            Options(type, {np.float32, np.float64}),
+            StrOptions({"float32", "float64"}),
+        ],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    @abstractmethod
+    def _check_training_data(self, X, y, reset):
+        """Validate X and y; returns the rows and the targets of the network."""
+
+    @abstractmethod
+    def _start(self, task, data, n_outputs, random_state):
+        """Set ``coefs_`` and ``intercepts_``, and what the two below are read from."""
+
+    @property
+    @abstractmethod
+    def _activations(self):
+        """Names of the activations of the hidden layers."""
+
+    @property
+    @abstractmethod
+    def _loss(self):
+        """Name of the loss."""
+
+    @abstractmethod
+    def _held_out_score(self, network, data, targets):
+        """Score of the network on held-out rows, larger is better."""
+
+    def _max_subtasks(self):
+        """Number of callback tasks below the root of a fit."""
+        return self.max_iter
+
+    def _training_task(self, task):
+        """The callback task whose subtasks are the epochs."""
+        return task
+
+    def _stratify(self, targets):
+        """What the held-out rows are to be stratified by."""
+        return None
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def _fit(self, X, y):
+        """Fit, from start parameters or, with ``warm_start``, from those there are."""
+        keep = self.warm_start and hasattr(self, "coefs_")
+        data, targets = self._check_training_data(X, y, reset=not keep)
+        random_state = check_random_state(self.random_state)
+        task = Task.root(self, X, y, max_subtasks=self._max_subtasks())
+        if not keep:
+            self._start(task, data, targets.shape[1], random_state)
+        self.n_outputs_ = targets.shape[1]
+        self.out_activation_ = LOSSES[self._loss].activation
+        self.n_layers_ = len(self.coefs_) + 1
+        attributes = self._train(self._training_task(task), data, targets, random_state)
+        task.end(attributes)
+        return self
+
+    def _train(self, task, data, targets, random_state):
+        """Train the network and store the result; returns a function that tells it."""
+        solver = resolve(self.solver, SOLVERS)
+        full = isinstance(solver, FullBatchOptimizer)
+        size = 200 if self.batch_size == "auto" else self.batch_size
+        size = min(data.shape[0], 1000 if full else size)
+        backprop = Backprop(self._network(), size, self.alpha, self.dtype)
+        rate = solver.learning_rate if self.learning_rate == "auto" else self.learning_rate
+        problem = NetworkProblem(
+            backprop,
+            data,
+            targets,
+            solver,
+            learning_rate=as_schedule(rate),
+            max_iter=self.max_iter,
+        )
+        rows, validate = np.arange(data.shape[0]), None
+        if self.early_stopping and not full:
+            rows, held_out = self._split(targets, random_state)
+            validate = partial(
+                self._held_out_score, backprop.network, data[held_out], targets[held_out]
+            )
+        monitor = Monitor(
+            self, "loss", patience=self.n_iter_no_change, tol=self.tol, validate=validate
+        )
+
+        def attributes(copy=np.copy):
+            network = backprop.network
+            return {
+                "coefs_": [copy(coef) for coef in network.coefs],
+                "intercepts_": [copy(intercept) for intercept in network.intercepts],
+                "n_iter_": len(monitor.losses),
+                **self._history(monitor),
+            }
+
+        if full:
+            run_full_batch(
+                problem, tol=self.tol, monitor=monitor, task=task, attributes=attributes
+            )
+        else:
+            run_epochs(
+                problem,
+                rows,
+                batch_size=min(size, len(rows)),
+                shuffle_rows=self.shuffle,
+                random_state=random_state,
+                monitor=monitor,
+                task=task,
+                attributes=attributes,
+            )
+        if monitor.best_theta is not None:
+            backprop.theta[:] = monitor.best_theta
+        vars(self).update(attributes(copy=np.asarray))
+        return attributes
+
+    def _history(self, monitor):
+        """The fitted attributes that tell how training went, as in scikit-learn's MLP."""
+        losses, scores = list(monitor.losses), list(monitor.scores)
+        validated = monitor.validate is not None
+        return {
+            "loss_": losses[-1] if losses else np.nan,
+            "loss_curve_": losses,
+            "best_loss_": None if validated or not losses else min(losses),
+            "validation_scores_": scores if validated else None,
+            "best_validation_score_": max(scores, default=None) if validated else None,
+        }
+
+    def _split(self, targets, random_state):
+        """Rows to train on and rows held out for early stopping."""
+        try:
+            return train_test_split(
+                np.arange(targets.shape[0]),
+                test_size=self.validation_fraction,
+                random_state=random_state,
+                stratify=self._stratify(targets),
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping=True cannot hold out validation_fraction="
+                f"{self.validation_fraction:g} of {targets.shape[0]} rows: {error} Use more "
+                "rows, another validation_fraction, or early_stopping=False."
+            ) from error
+
+    def _network(self):
+        """The network of the fitted parameters."""
+        return Network(self.coefs_, self.intercepts_, self._activations, self._loss)
+
+    def _outputs(self, X, n_layers=None):
+        """Activations of the n_layers-th layer, or of the output layer, for rows X."""
+        check_is_fitted(self)
+        data = check_rows(self, X)
+        network = self._network().astype(output_dtype(data, self.dtype))
+        depth = len(network.coefs) if n_layers is None else n_layers
+        predict = partial(network.predict, n_layers=depth)
+        return map_blocks(predict, data, network.dtype, network.sizes[depth])
+
+    def __sklearn_tags__(self):
+        """Tags that tell scikit-learn what this estimator takes and gives."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        if tags.transformer_tags is not None:
+            tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def layer_sizes(hidden_layer_sizes):
+    """The parameter ``hidden_layer_sizes`` as a list of positive integers."""
+    sizes = np.atleast_1d(np.asarray(hidden_layer_sizes)).tolist()
+    if not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise ValueError(
+            "hidden_layer_sizes must be positive integers, one for each hidden layer, got "
+            f"{hidden_layer_sizes!r}."
+        )
+    return sizes
+
+
+def glorot_layer(fan_in, fan_out, activation, random_state, dtype):
+    """Random weights and biases of a layer, drawn as scikit-learn's MLP draws them.
+
+    Uniform with the bound of Glorot & Bengio (2010), equation 16, and a smaller one for
+    logistic units.
+    """
+    bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / (fan_in + fan_out))
+    coef = random_state.uniform(-bound, bound, (fan_in, fan_out))
+    intercept = random_state.uniform(-bound, bound, fan_out)
+    return coef.astype(dtype, copy=False), intercept.astype(dtype, copy=False)

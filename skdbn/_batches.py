@@ -1,0 +1,81 @@
+"""Level 0: rows of any accepted X, a block at a time, as dense floats."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array, gen_batches
+from sklearn.utils.validation import validate_data
+
+# Rows of a block in everything that is not training. Large enough for BLAS, small enough
+# that the working memory of predicting a million rows is a few tens of megabytes.
+BLOCK_ROWS = 2048
+
+# What X may be without a copy. Anything else becomes the first of them.
+ACCEPTED_DTYPES = (np.float64, np.float32, np.uint8)
+
+
+def check_rows(estimator, X, reset=False):
+    """Validate X for an estimator, copying nothing that blocks can be read from."""
+    return validate_data(
+        estimator, X, accept_sparse="csr", dtype=ACCEPTED_DTYPES, order="C", reset=reset
+    )
+
+
+def check_codes(estimator, X):
+    """Validate what ``inverse_transform`` is given: the output of ``transform``."""
+    codes = check_array(X, dtype=ACCEPTED_DTYPES, order="C", input_name="X")
+    n_expected, n_found = len(estimator.get_feature_names_out()), codes.shape[1]
+    if n_found != n_expected:
+        raise ValueError(
+            f"X has {n_found} features, but {type(estimator).__name__}.inverse_transform "
+            f"expects the {n_expected} that transform returns."
+        )
+    return codes
+
+
+def output_dtype(X, dtype):
+    """Float input keeps its dtype on the way out; any other comes out as ``dtype``."""
+    return X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(dtype)
+
+
+def load_rows(X, rows, out):
+    """Copy ``X[rows]`` (dense or CSR, any dtype) into the first rows of the buffer out."""
+    if sparse.issparse(X):
+        batch = X[rows].toarray()
+    elif isinstance(rows, slice):
+        batch = X[rows]
+    elif X.dtype == out.dtype:
+        # mode="clip" lets take() write to out without a buffer of its own.
+        return np.take(X, rows, axis=0, out=out[: len(rows)], mode="clip")
+    else:
+        batch = X[rows]
+    out[: batch.shape[0]] = batch
+    return out[: batch.shape[0]]
+
+
+def map_blocks(function, X, dtype, n_columns=None):
+    """Apply a function of dense rows block by block, into one array of all the results.
+
+    Parameters
+    ----------
+    function : callable
+        From an array of shape (n, n_features) to (n, n_columns), or (n,) if None.
+    X : ndarray or CSR of shape (n_samples, n_features)
+    dtype : dtype
+        Of the blocks and of the result.
+    n_columns : int, default=None
+    """
+    n_samples = X.shape[0]
+    result = np.empty(n_samples if n_columns is None else (n_samples, n_columns), dtype)
+    buffer = np.empty((min(n_samples, BLOCK_ROWS), X.shape[1]), dtype)
+    for rows in gen_batches(n_samples, BLOCK_ROWS):
+        result[rows] = function(load_rows(X, rows, buffer))
+    return result
+
+
+def reconstruction_score(function, X, dtype):
+    """Minus the mean squared difference of X and a function of its rows."""
+
+    def row_errors(block):
+        return np.square(function(block) - block).mean(axis=1)
+
+    return -float(map_blocks(row_errors, X, dtype).mean(dtype=np.float64))

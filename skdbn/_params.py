@@ -1,0 +1,32 @@
+"""Level 0: parameters that are a name or an object, read from one registry of names."""
+
+from sklearn.base import clone
+
+from ._sklearn import StrOptions, validate_parameter_constraints
+
+
+def named(registry, base):
+    """Constraint for ``_parameter_constraints``: a name of the registry or an instance."""
+    return [StrOptions(set(registry)), base]
+
+
+def resolve(value, registry):
+    """Turn a name into the object it stands for, with its defaults; check an object."""
+    return registry[value]() if isinstance(value, str) else checked(value)
+
+
+def checked(component):
+    """Return a component (solver, sampler, schedule...) whose own parameters are valid."""
+    constraints = getattr(component, "_parameter_constraints", {})
+    validate_parameter_constraints(
+        constraints, component.get_params(deep=False), type(component).__name__
+    )
+    return component
+
+
+def clone_with(estimator, random_state, **params):
+    """Clone with some parameters set, and a seed of its own unless it has one."""
+    fresh = clone(estimator).set_params(**params)
+    if fresh.random_state is None:
+        fresh.set_params(random_state=random_state.randint(2**31 - 1))
+    return fresh

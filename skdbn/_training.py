@@ -1,0 +1,202 @@
+"""Level 3: the one mini-batch loop, with its callbacks, its history and its stopping.
+
+What is trained is a *problem*: an object with
+
+- ``theta``, the flat array of the parameters, and
+- ``step(rows, t)``, which changes theta and returns the mean loss of these rows.
+"""
+
+import time
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import gen_batches, shuffle
+
+
+class Task:
+    """A node of the tree of callback tasks, with what callbacks may ask for.
+
+    Parameters
+    ----------
+    estimator : estimator with callback support
+    context : sklearn.callback.CallbackContext
+    X, y : the data as the user gave them
+    """
+
+    def __init__(self, estimator, context, X, y):
+        self.estimator = estimator
+        self.context = context
+        # An unsupervised estimator is its own target: scorers are called with (X, y).
+        self.data = {"X": X, "y": X if y is None else y}
+
+    @classmethod
+    def root(cls, estimator, X, y, max_subtasks):
+        """Open the task of a whole fit."""
+        context = estimator._init_callback_context(max_subtasks=max_subtasks)
+        return cls(estimator, context, X, y).begin()
+
+    def subtask(self, name, max_subtasks=0):
+        """Open the next task below this one."""
+        context = self.context.subcontext(task_name=name, max_subtasks=max_subtasks)
+        return Task(self.estimator, context, **self.data).begin()
+
+    def begin(self):
+        """Tell the callbacks that the task begins."""
+        self.context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+        return self
+
+    def end(self, attributes=None):
+        """Tell the callbacks that the task has ended; returns whether one says stop.
+
+        ``attributes`` is a function that returns the fitted attributes so far as a dict.
+        """
+        return self.context.call_on_fit_task_end(
+            estimator=self.estimator, reconstruction_attributes=attributes, **self.data
+        )
+
+    def propagate(self, estimator):
+        """Hand callbacks to a sub-estimator for whose fit this task stands."""
+        return self.context.propagate_callback_context(estimator)
+
+
+class Monitor:
+    """Keeps the history of a fit and decides after each epoch whether to go on.
+
+    Parameters
+    ----------
+    estimator : estimator with ``max_iter`` and ``verbose``
+    quantity : str
+        What the loss is called in a verbose line.
+    epochs : range, default=None
+        The epochs to run; None for ``max_iter`` from the first.
+    patience : int, default=None
+        Number of epochs without improvement by ``tol`` that are borne; None for all.
+    tol : float, default=0.0
+    validate : callable, default=None
+        Score on held-out rows, larger is better. It then decides instead of the loss, and
+        the best parameters are kept.
+    """
+
+    def __init__(
+        self, estimator, quantity, *, epochs=None, patience=None, tol=0.0, validate=None
+    ):
+        self.name = type(estimator).__name__
+        self.max_iter = estimator.max_iter
+        self.epochs = range(self.max_iter) if epochs is None else epochs
+        self.verbose = estimator.verbose
+        self.quantity = quantity
+        self.patience = patience
+        self.tol = tol
+        self.validate = validate
+        self.losses = []
+        self.scores = []
+        self.best = -np.inf
+        self.best_theta = None
+        self._waited = 0
+        self._start = time.perf_counter()
+
+    def update(self, loss, theta):
+        """Record an epoch; returns whether patience has run out."""
+        self.losses.append(loss)
+        text = f"{self.quantity} {loss:.6g}"
+        value = -loss
+        if self.validate is not None:
+            value = self.validate()
+            self.scores.append(value)
+            text += f"  validation score {value:.6g}"
+        self._waited = self._waited + 1 if value < self.best + self.tol else 0
+        if value > self.best:
+            self.best = value
+            self.best_theta = None if self.validate is None else theta.copy()
+        self._report(text)
+        return self.patience is not None and self._waited > self.patience
+
+    def _report(self, text):
+        """Print the verbose line of an epoch."""
+        if self.verbose:
+            epoch = f"{len(self.losses):{len(str(self.max_iter))}d}/{self.max_iter}"
+            seconds = time.perf_counter() - self._start
+            print(f"[{self.name}] epoch {epoch}  {text}  {seconds:.1f} s", flush=True)
+
+    def not_converged(self):
+        """Warn that ``max_iter`` ended a fit that could have ended by itself."""
+        if self.patience is not None:
+            warnings.warn(
+                f"{self.name}: the maximum number of iterations (max_iter={self.max_iter}) "
+                "was reached before the optimization converged. Increase max_iter, or "
+                "tol, or ignore this if the score is good enough.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
+
+def run_epochs(
+    problem, order, *, batch_size, shuffle_rows, random_state, monitor, task, attributes
+):
+    """Train a problem for the epochs of the monitor, unless something stops it.
+
+    Parameters
+    ----------
+    problem : see the module
+    order : ndarray of int
+        The rows to train on, as they are taken without shuffling.
+    batch_size : int
+    shuffle_rows : bool
+    random_state : RandomState
+    monitor : Monitor
+    task : Task
+        Its subtasks are the epochs.
+    attributes : callable
+        Returns the fitted attributes so far.
+    """
+    n_samples = len(order)
+    n_batches = -(-n_samples // batch_size)
+    finite = problem.theta.copy()
+    for epoch in monitor.epochs:
+        subtask = task.subtask("epoch")
+        if shuffle_rows:
+            order = shuffle(order, random_state=random_state)
+        total = 0.0
+        with np.errstate(over="ignore", invalid="ignore"):  # divergence has its own check
+            for i, batch in enumerate(gen_batches(n_samples, batch_size)):
+                loss = problem.step(order[batch], epoch + i / n_batches)
+                total += loss * (batch.stop - batch.start)
+        if not (np.isfinite(total) and np.isfinite(problem.theta).all()):
+            problem.theta[:] = finite
+            subtask.end(attributes)
+            _warn_diverged(
+                monitor.name, epoch, problem.learning_rate(epoch, monitor.max_iter)
+            )
+            return
+        finite[:] = problem.theta
+        done = monitor.update(total / n_samples, problem.theta)
+        if subtask.end(attributes) or done:
+            return
+    monitor.not_converged()
+
+
+def run_full_batch(problem, *, tol, monitor, task, attributes):
+    """Train a problem with an optimiser that sees all rows at once."""
+
+    def after_iteration(loss):
+        monitor.update(loss, problem.theta)
+        return task.subtask("iteration").end(attributes)
+
+    converged = problem.solver.minimize(
+        problem.objective, problem.theta, monitor.max_iter, tol, after_iteration
+    )
+    if not converged:
+        monitor.not_converged()
+
+
+def _warn_diverged(name, epoch, rate):
+    """Say that a fit was stopped at its last finite parameters, and what to do."""
+    warnings.warn(
+        f"{name}: training diverged in epoch {epoch + 1} at learning_rate={rate:g}; it was "
+        "stopped and the parameters of the last finite epoch were kept. Use a smaller "
+        f"learning_rate, such as {rate / 10:g}, and check that the data are scaled "
+        "(StandardScaler, MinMaxScaler).",
+        ConvergenceWarning,
+        stacklevel=2,
+    )

@@ -1,0 +1,75 @@
+"""Stochastic gradient descent with momentum."""
+
+from numbers import Real
+
+import numpy as np
+
+from .._kernels import kernel
+from .._sklearn import Interval
+from ..schedules import Schedule, as_schedule
+from ._base import MiniBatchOptimizer
+
+
+class SGD(MiniBatchOptimizer):
+    """Stochastic gradient descent with classical or Nesterov momentum.
+
+    Each step is ``v = momentum * v - learning_rate * gradient``, then ``theta += v``, or
+    with Nesterov's momentum ``theta += momentum * v - learning_rate * gradient`` [1]_.
+
+    Parameters
+    ----------
+    momentum : float or Schedule, default=0.9
+        Momentum in [0, 1).
+    nesterov : bool, default=True
+        Whether to use Nesterov's momentum.
+
+    References
+    ----------
+    .. [1] I. Sutskever, J. Martens, G. Dahl, G. Hinton (2013), "On the importance of
+       initialization and momentum in deep learning", ICML.
+
+    Examples
+    --------
+    >>> from skdbn import MLPClassifier
+    >>> from skdbn.optimizers import SGD
+    >>> mlp = MLPClassifier(solver=SGD(momentum=0.5), learning_rate=0.1)
+    >>> mlp.set_params(solver__nesterov=False).solver
+    SGD(momentum=0.5, nesterov=False)
+    """
+
+    learning_rate = 0.01
+
+    _parameter_constraints: dict = {
+        "momentum": [Interval(Real, 0, 1, closed="left"), Schedule],
+        "nesterov": ["boolean"],
+    }
+
+    def __init__(self, momentum=0.9, nesterov=True):
+        self.momentum = momentum
+        self.nesterov = nesterov
+
+    def init_state(self, theta):
+        return {"velocity": np.zeros_like(theta)}
+
+    def step(self, theta, gradient, state, learning_rate, t, max_iter):
+        scalar = theta.dtype.type
+        momentum = scalar(as_schedule(self.momentum)(t, max_iter))
+        update = _nesterov_step if self.nesterov else _step
+        update(theta, gradient, state["velocity"], scalar(learning_rate), momentum)
+
+
+@kernel
+def _step(theta, gradient, velocity, learning_rate, momentum):
+    for i in range(theta.size):
+        v = momentum * velocity[i] - learning_rate * gradient[i]
+        velocity[i] = v
+        theta[i] += v
+
+
+@kernel
+def _nesterov_step(theta, gradient, velocity, learning_rate, momentum):
+    for i in range(theta.size):
+        g = learning_rate * gradient[i]
+        v = momentum * velocity[i] - g
+        velocity[i] = v
+        theta[i] += momentum * v - g

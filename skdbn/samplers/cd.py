@@ -1,0 +1,53 @@
+"""Contrastive divergence."""
+
+from numbers import Integral
+
+import numpy as np
+
+from .._sklearn import Interval
+from ._base import Sampler
+
+
+class CD(Sampler):
+    """Contrastive divergence: a short Gibbs chain from each row of the batch [1]_.
+
+    Hidden states that drive the visible units are drawn; the visible states of the last
+    step, and the hidden states that answer to them, are replaced by their means, which
+    has the same expectation and less noise ([2]_, section 3). Visible states of earlier
+    steps are drawn too, so that the chain is a true Gibbs chain.
+
+    Parameters
+    ----------
+    n_steps : int, default=1
+        Number of Gibbs steps, the k of CD-k.
+
+    References
+    ----------
+    .. [1] G. Hinton (2002), "Training products of experts by minimizing contrastive
+       divergence", Neural Computation 14, 1771-1800, doi:10.1162/089976602760128018.
+    .. [2] G. Hinton (2010), "A practical guide to training restricted Boltzmann
+       machines", UTML TR 2010-003.
+
+    Examples
+    --------
+    >>> from skdbn import RBM
+    >>> from skdbn.samplers import CD
+    >>> RBM(64, sampler=CD(n_steps=10)).get_params()["sampler__n_steps"]
+    10
+    """
+
+    _parameter_constraints: dict = {"n_steps": [Interval(Integral, 1, None, closed="left")]}
+
+    def __init__(self, n_steps=1):
+        self.n_steps = n_steps
+
+    def negative(self, energy, phases, n, stream):
+        V, H = phases.visible[n : 2 * n], phases.hidden[n : 2 * n]
+        states = phases.states[:n]
+        for _ in range(self.n_steps - 1):
+            energy.sample_visible(states, stream, V)
+            energy.sample_hidden(V, stream, states)
+        np.dot(states, energy.weights, out=V)
+        energy.visible.mean(V, energy.visible_bias)
+        np.dot(V, energy.weights.T, out=H)
+        energy.hidden.mean(H, energy.hidden_bias)

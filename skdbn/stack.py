@@ -1,0 +1,348 @@
+"""Stacks of RBMs, trained greedily, layer by layer."""
+
+from functools import reduce
+from numbers import Integral
+
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.callback import CallbackSupportMixin
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ._base import layer_sizes
+from ._batches import (
+    check_codes,
+    check_rows,
+    map_blocks,
+    output_dtype,
+    reconstruction_score,
+)
+from ._params import clone_with
+from ._sklearn import Interval, fit_context
+from ._training import Task
+from .rbm import RBM
+
+
+class StackedRBM(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator
+):
+    """Restricted Boltzmann machines, each trained on the expected states of the one below.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(256, 128)
+        Number of hidden units of each RBM, from the bottom.
+    rbm : RBM, list of RBM or None, default=None
+        A prototype that is cloned for each layer, or a list of one RBM for each layer,
+        or ``RBM()`` if None. In each clone the stack sets ``n_components``, above the
+        first layer ``visible`` (to the ``hidden`` of the layer below), and
+        ``random_state`` where it is None.
+    verbose : bool, default=False
+        Whether to print a line for each layer; ``rbm__verbose`` prints the epochs.
+    random_state : int, RandomState instance or None, default=None
+        Seed from which the seeds of the layers are drawn.
+
+    Attributes
+    ----------
+    rbms_ : list of RBM
+        The fitted RBMs, from the bottom.
+    n_features_in_ : int
+        Number of columns seen during fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where X had string names.
+
+    See Also
+    --------
+    DBNAutoencoder : A stack that is unrolled and fine-tuned to reconstruct.
+    DBNClassifier : A stack that is fine-tuned to classify.
+
+    Notes
+    -----
+    A stack can be sliced: ``stack[0]`` is the first RBM, ``stack[:2]`` the stack of the
+    first two, which shares them.
+
+    References
+    ----------
+    .. [1] G. Hinton, S. Osindero, Y.-W. Teh (2006), "A fast learning algorithm for deep
+       belief nets", Neural Computation 18, 1527-1554, doi:10.1162/neco.2006.18.7.1527.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdbn import RBM, StackedRBM
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> stack = StackedRBM((64, 16), rbm=RBM(max_iter=5), random_state=0).fit(X / 16)
+    >>> stack.transform(X / 16).shape
+    (1797, 16)
+    >>> stack[:1].transform(X / 16).shape
+    (1797, 64)
+    """
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "rbm": [RBM, list, tuple, None],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self, hidden_layer_sizes=(256, 128), *, rbm=None, verbose=False, random_state=None
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.rbm = rbm
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Fit the RBMs, from the bottom.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data. CSR and uint8 data are converted a batch at a time.
+        y : array-like of shape (n_samples,), default=None
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        self : StackedRBM
+
+        Raises
+        ------
+        ValueError
+            If X is not a finite 2-d array, or does not fit the visible units, or ``rbm``
+            is a list of another length than ``hidden_layer_sizes``.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the training of a layer diverged. Its last finite parameters are kept.
+        """
+        sizes = layer_sizes(self.hidden_layer_sizes)
+        prototypes = rbm_list(self.rbm, len(sizes))
+        data = check_rows(self, X, reset=True)
+        random_state = check_random_state(self.random_state)
+        task = Task.root(self, X, y, max_subtasks=len(sizes))
+        rbms = []
+
+        def attributes():
+            return {"rbms_": list(rbms)}
+
+        for i, (size, prototype) in enumerate(zip(sizes, prototypes, strict=True)):
+            below = {"visible": rbms[-1].hidden} if rbms else {}
+            rbm = clone_with(prototype, random_state, n_components=size, **below)
+            layer = task.subtask("layer")
+            with layer.propagate(rbm):
+                rbm.fit(data)
+            rbms.append(rbm)
+            if self.verbose:
+                error = rbm.reconstruction_errors_[-1:]
+                print(f"[StackedRBM] layer {i + 1}/{len(sizes)}: {rbm}, error {error}")
+            if layer.end(attributes):
+                break
+            if i + 1 < len(sizes):
+                data = _hidden_means(rbm, data)
+        self.rbms_ = rbms
+        task.end(attributes)
+        return self
+
+    def transform(self, X):
+        """Expected states of the top hidden units, going up by means.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        H : ndarray of shape (n_samples, hidden_layer_sizes[-1])
+        """
+        energies, V = self._models_and_data(X)
+        return map_blocks(_up(energies), V, energies[0].dtype, self._n_features_out)
+
+    def inverse_transform(self, X):
+        """Expected states of the visible units, going down by means from the top.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, hidden_layer_sizes[-1])
+            States or expected states of the top hidden units.
+
+        Returns
+        -------
+        V : ndarray of shape (n_samples, n_features)
+        """
+        check_is_fitted(self)
+        H = check_codes(self, X)
+        energies = self._energies(output_dtype(H, self.rbms_[0].dtype))
+        return map_blocks(_down(energies), H, energies[0].dtype, self.n_features_in_)
+
+    def reconstruct(self, X):
+        """Map X to the top and back down, by means.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        V : ndarray of shape (n_samples, n_features)
+        """
+        energies, V = self._models_and_data(X)
+        there_and_back = _there_and_back(energies)
+        return map_blocks(there_and_back, V, energies[0].dtype, self.n_features_in_)
+
+    def score(self, X, y=None):
+        """Minus the mean squared error of ``reconstruct(X)``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        score : float
+            Averaged over rows and columns; larger is better.
+        """
+        energies, V = self._models_and_data(X)
+        return reconstruction_score(_there_and_back(energies), V, energies[0].dtype)
+
+    def __len__(self):
+        """Return the number of layers."""
+        return len(layer_sizes(self.hidden_layer_sizes))
+
+    def __getitem__(self, layers):
+        """Return an RBM, or the stack of a slice of the RBMs, which shares them."""
+        check_is_fitted(self)
+        if not isinstance(layers, slice):
+            return self.rbms_[layers]
+        rbms = self.rbms_[layers]
+        if layers.step not in (None, 1) or not rbms:
+            raise ValueError(
+                f"A StackedRBM of {len(self.rbms_)} layers can be sliced to one or more "
+                f"neighbouring layers, such as stack[:2], got {layers}."
+            )
+        sizes = tuple(rbm.n_components for rbm in rbms)
+        part = StackedRBM(
+            sizes,
+            rbm=[clone(r) for r in rbms],
+            verbose=self.verbose,
+            random_state=self.random_state,
+        )
+        part.rbms_ = rbms
+        part.n_features_in_ = rbms[0].n_features_in_
+        if rbms[0] is self.rbms_[0] and hasattr(self, "feature_names_in_"):
+            part.feature_names_in_ = self.feature_names_in_
+        return part
+
+    def _models_and_data(self, X):
+        """The models in the precision of the answer, and X as the blocks can read it."""
+        check_is_fitted(self)
+        data = check_rows(self, X)
+        return self._energies(output_dtype(data, self.rbms_[0].dtype)), data
+
+    def _energies(self, dtype):
+        """The models of the layers in one precision."""
+        return [rbm._energy().astype(dtype) for rbm in self.rbms_]
+
+    @property
+    def _n_features_out(self):
+        return self.rbms_[-1].components_.shape[0]
+
+    def __sklearn_tags__(self):
+        """Tags that tell scikit-learn what this estimator takes and gives."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def rbm_list(rbm, n_layers):
+    """The parameter ``rbm`` as a list of one prototype for each layer."""
+    if rbm is None:
+        rbm = RBM()
+    prototypes = list(rbm) if isinstance(rbm, (list, tuple)) else [rbm] * n_layers
+    if len(prototypes) != n_layers:
+        raise ValueError(
+            f"rbm is a list of {len(prototypes)}, but hidden_layer_sizes has {n_layers} "
+            "layers. Give one RBM for each layer, or a single RBM for all."
+        )
+    for prototype in prototypes:
+        if not isinstance(prototype, RBM):
+            raise TypeError(f"rbm must be RBM objects, got {prototype!r}.")
+    return prototypes
+
+
+def _hidden_means(rbm, data):
+    """What the next layer is trained on, in the precision of training."""
+    energy = rbm._energy()
+    return map_blocks(energy.hidden_mean, data, energy.dtype, rbm.n_components)
+
+
+def _up(energies):
+    """The way from the bottom to the top, by means."""
+    return lambda V: reduce(lambda X, energy: energy.hidden_mean(X), energies, V)
+
+
+def _down(energies):
+    """The way from the top to the bottom, by means."""
+    return lambda H: reduce(lambda X, energy: energy.visible_mean(X), energies[::-1], H)
+
+
+def _there_and_back(energies):
+    """The way up and down again."""
+    up, down = _up(energies), _down(energies)
+    return lambda V: down(up(V))
+
+
+class PretrainedMixin:
+    """What a network that starts from a stack adds to BaseNetwork."""
+
+    _rbm_constraints: dict = {"rbm": [RBM, list, tuple, FrozenEstimator, None]}
+
+    def _max_subtasks(self):
+        return 2  # pretraining, fine-tuning
+
+    def _training_task(self, task):
+        return task.subtask("fine-tune", max_subtasks=self.max_iter)
+
+    def _pretrain(self, task, data, prototypes, random_state):
+        """Set ``stack_`` to a stack fitted to data, or to the frozen one."""
+        subtask = task.subtask("pretrain")
+        if isinstance(self.rbm, FrozenEstimator):
+            self.stack_ = _frozen_stack(self.rbm.estimator, self, data.shape[1])
+        else:
+            stack = StackedRBM(
+                self.hidden_layer_sizes, rbm=prototypes, verbose=self.verbose
+            )
+            self.stack_ = clone_with(stack, random_state)
+            with subtask.propagate(self.stack_):
+                self.stack_.fit(data)
+        subtask.end()
+
+
+def _frozen_stack(stack, estimator, n_features):
+    """The fitted stack inside ``FrozenEstimator``, if it fits the estimator and the data."""
+    name = type(estimator).__name__
+    if not isinstance(stack, StackedRBM):
+        raise TypeError(
+            f"rbm=FrozenEstimator(...) of {name} must hold a fitted StackedRBM, got {stack!r}."
+        )
+    check_is_fitted(stack)
+    expected = [n_features, *layer_sizes(estimator.hidden_layer_sizes)]
+    found = [stack.n_features_in_, *(len(rbm.intercept_hidden_) for rbm in stack.rbms_)]
+    if found != expected:
+        raise ValueError(
+            f"The frozen StackedRBM has layers of {found} units, but {name} and its data "
+            f"need {expected}. Set hidden_layer_sizes={tuple(found[1:])} and pass data with "
+            f"{found[0]} columns."
+        )
+    return stack

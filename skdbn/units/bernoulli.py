@@ -1,0 +1,103 @@
+"""Binary units, 0 or 1, driven by probabilities."""
+
+import numpy as np
+from scipy import sparse
+from scipy.special import logit
+
+from .._kernels import kernel, sigmoid, softplus, uniform
+from ._base import Unit
+
+
+class Bernoulli(Unit):
+    """Binary units: ``p(x = 1 | z) = 1 / (1 + exp(-z))``, ``A(z) = log(1 + exp(z))``.
+
+    As visible units they take data in [0, 1]: bits, or numbers read as the probability of
+    a bit, such as grey levels.
+
+    References
+    ----------
+    .. [1] G. Hinton (2010), "A practical guide to training restricted Boltzmann
+       machines", UTML TR 2010-003, sections 3 and 8.
+
+    Examples
+    --------
+    >>> from skdbn import RBM
+    >>> from skdbn.units import Bernoulli
+    >>> RBM(64, visible=Bernoulli(), hidden="bernoulli")
+    RBM(n_components=64, visible=Bernoulli())
+    """
+
+    activation = "logistic"
+    loss = "binary_log_loss"
+    learning_rate = 0.1
+
+    def mean(self, z, bias):
+        _mean(z, bias)
+
+    def sample(self, z, bias, states, stream):
+        _sample(z, bias, states, *stream.take(z.size))
+
+    def log_partition(self, z, shift, direction):
+        result = np.empty(z.shape[0], z.dtype)
+        _log_partition(z, shift, direction, result)
+        return result
+
+    def energy(self, states):
+        return np.zeros(states.shape[0], states.dtype)
+
+    def conditional_log_likelihood(self, x, bias, center, potential):
+        log_odds = bias + potential(1.0) - potential(0.0)
+        # x log p + (1 - x) log(1 - p), which for grey levels is the expectation over bits.
+        return x * log_odds - np.logaddexp(0.0, log_odds, dtype=log_odds.dtype)
+
+    def initial_bias(self, mean, n_samples):
+        # As if each column had one more 0 and one more 1, so that constants stay finite.
+        return logit((mean * n_samples + 1.0) / (n_samples + 2.0))
+
+    def check_data(self, X, feature_names):
+        values = X.data if sparse.issparse(X) else X
+        if values.size == 0 or (values.min() >= 0 and values.max() <= 1):
+            return
+        low = np.ravel(_dense(X.min(axis=0)))
+        high = np.ravel(_dense(X.max(axis=0)))
+        bad = np.flatnonzero((low < 0) | (high > 1))
+        column = bad[0]
+        name = f" ({feature_names[column]!r})" if feature_names is not None else ""
+        raise ValueError(
+            "Bernoulli visible units need data in [0, 1], but "
+            f"{bad.size} of {X.shape[1]} columns are outside: the first, column "
+            f"{column}{name}, ranges from {low[column]:g} to {high[column]:g}. Scale the "
+            "data first, for example with MinMaxScaler (pixels: divide by 255), or use "
+            "visible='gaussian' on standardised data."
+        )
+
+
+def _dense(row):
+    """The row of extremes of a sparse or dense matrix as an array."""
+    return row.toarray() if sparse.issparse(row) else row
+
+
+@kernel
+def _mean(z, bias):
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            z[i, j] = sigmoid(z[i, j] + bias[j])
+
+
+@kernel
+def _sample(z, bias, states, start, key):
+    for i in range(z.shape[0]):
+        first = start + np.uint64(i) * np.uint64(z.shape[1])
+        for j in range(z.shape[1]):
+            p = sigmoid(z[i, j] + bias[j])
+            z[i, j] = p
+            states[i, j] = uniform(first + np.uint64(j), key) < p
+
+
+@kernel
+def _log_partition(z, shift, direction, result):
+    for i in range(z.shape[0]):
+        total = z.dtype.type(0)
+        for j in range(z.shape[1]):
+            total += softplus(z[i, j] + shift[i] * direction[j])
+        result[i] = total
