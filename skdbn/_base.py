@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._batches import check_rows, map_blocks, output_dtype
+from ._batches import BLOCK_ROWS, auto_batch_size, check_rows, map_blocks, output_dtype
 from ._network import Backprop, Network
 from ._params import named, resolve
 from ._problems import NetworkProblem
@@ -76,6 +76,11 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     def _held_out_score(self, network, data, targets):
         """Score of the network on held-out rows, larger is better."""
 
+    @staticmethod
+    def _auto_batch_size(n_samples):
+        """What ``batch_size="auto"`` means, at most; here as for an RBM."""
+        return auto_batch_size(n_samples)
+
     def _max_subtasks(self):
         """Number of callback tasks below the root of a fit."""
         return self.max_iter
@@ -108,8 +113,9 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         """Train the network and store the result; returns a function that tells it."""
         solver = resolve(self.solver, SOLVERS)
         full = isinstance(solver, FullBatchOptimizer)
-        size = 200 if self.batch_size == "auto" else self.batch_size
-        size = min(data.shape[0], 1000 if full else size)
+        auto, n_samples = self.batch_size == "auto", data.shape[0]
+        size = self._auto_batch_size(n_samples) if auto else self.batch_size
+        size = min(n_samples, BLOCK_ROWS if full else size)
         backprop = Backprop(self._network(), size, self.alpha, self.dtype)
         rate = solver.learning_rate if self.learning_rate == "auto" else self.learning_rate
         problem = NetworkProblem(
@@ -183,8 +189,8 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         except ValueError as error:
             raise ValueError(
                 f"early_stopping=True cannot hold out validation_fraction="
-                f"{self.validation_fraction:g} of {targets.shape[0]} rows: {error} Use more "
-                "rows, another validation_fraction, or early_stopping=False."
+                f"{self.validation_fraction:g} of {targets.shape[0]} rows: {error} Use "
+                "more rows, another validation_fraction, or early_stopping=False."
             ) from error
 
     def _network(self):

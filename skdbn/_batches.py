@@ -37,6 +37,11 @@ def output_dtype(X, dtype):
     return X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(dtype)
 
 
+def auto_batch_size(n_samples):
+    """A hundredth of the rows, at least 10 and at most 100 (Hinton 2010, section 4)."""
+    return max(10, min(100, n_samples // 100))
+
+
 def load_rows(X, rows, out):
     """Copy ``X[rows]`` (dense or CSR, any dtype) into the first rows of the buffer out."""
     if sparse.issparse(X):

@@ -47,7 +47,7 @@ class DBNAutoencoder(
         ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
         loss.
     batch_size : int or "auto", default="auto"
-        Rows a step. "auto" is 200, or all rows if they are fewer.
+        Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100.
     learning_rate : float, Schedule or "auto", default="auto"
         Step size. "auto" is 0.001 for "adam" and 0.01 for "sgd".
     max_iter : int, default=100
@@ -92,8 +92,8 @@ class DBNAutoencoder(
     loss_curve_ : list of float
         Loss of each epoch.
     validation_scores_ : list of float or None
-        Minus the mean squared error on the held-out rows after each epoch; None without early
-        stopping.
+        Minus the mean squared error on the held-out rows after each epoch; None without
+        early stopping.
     best_validation_score_ : float or None
         The largest of them.
     n_iter_ : int

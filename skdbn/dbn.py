@@ -29,7 +29,7 @@ class DBNClassifier(PretrainedMixin, BaseNetworkClassifier):
         ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
         loss.
     batch_size : int or "auto", default="auto"
-        Rows a step. "auto" is 200, or all rows if they are fewer.
+        Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100.
     learning_rate : float, Schedule or "auto", default="auto"
         Step size. "auto" is 0.001 for "adam" and 0.01 for "sgd".
     max_iter : int, default=200
@@ -44,9 +44,9 @@ class DBNClassifier(PretrainedMixin, BaseNetworkClassifier):
         Training stops after more than this number of epochs in a row without
         improvement.
     early_stopping : bool, default=False
-        Whether to hold out a part of the training data, stratified by class, to stop when the
-        score on it no longer improves, and to keep the best parameters. Not used with
-        "lbfgs".
+        Whether to hold out a part of the training data, stratified by class, to stop when
+        the score on it no longer improves, and to keep the best parameters. Not used
+        with "lbfgs".
     validation_fraction : float, default=0.1
         The part that is held out for early stopping.
     warm_start : bool, default=False

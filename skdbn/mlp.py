@@ -1,5 +1,7 @@
 """Multi-layer perceptrons."""
 
+from itertools import pairwise
+
 import numpy as np
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.preprocessing import LabelBinarizer
@@ -67,8 +69,8 @@ class BaseNetworkClassifier(
         classes = np.unique(y)
         if not reset and not np.isin(classes, self.classes_).all():
             raise ValueError(
-                f"warm_start=True needs the classes of the previous fit, {self.classes_}, but "
-                f"y holds {classes}. Use warm_start=False to start anew."
+                f"warm_start=True needs the classes of the previous fit, {self.classes_}, "
+                f"but y holds {classes}. Use warm_start=False to start anew."
             )
         if reset:
             if len(classes) < 2:
@@ -103,7 +105,8 @@ class BaseNetworkClassifier(
         -------
         y : ndarray of shape (n_samples,)
         """
-        return self.classes_[_class_index(self._outputs(X))]
+        outputs = self._outputs(X)
+        return self.classes_[_class_index(outputs)]
 
     def predict_proba(self, X):
         """Probabilities of the classes.
@@ -197,9 +200,9 @@ class MLPClassifier(BaseNetworkClassifier):
         Training stops after more than this number of epochs in a row without
         improvement.
     early_stopping : bool, default=False
-        Whether to hold out a part of the training data, stratified by class, to stop when the
-        score on it no longer improves, and to keep the best parameters. Not used with
-        "lbfgs".
+        Whether to hold out a part of the training data, stratified by class, to stop when
+        the score on it no longer improves, and to keep the best parameters. Not used
+        with "lbfgs".
     validation_fraction : float, default=0.1
         The part that is held out for early stopping.
     warm_start : bool, default=False
@@ -312,6 +315,10 @@ class MLPClassifier(BaseNetworkClassifier):
         self.verbose = verbose
         self.random_state = random_state
 
+    @staticmethod
+    def _auto_batch_size(n_samples):
+        return 200  # as in scikit-learn
+
     @property
     def _activations(self):
         return [self.activation] * (len(self.coefs_) - 1)
@@ -321,6 +328,6 @@ class MLPClassifier(BaseNetworkClassifier):
         sizes = [data.shape[1], *hidden, n_outputs]
         layers = [
             glorot_layer(*pair, self.activation, random_state, self.dtype)
-            for pair in zip(sizes[:-1], sizes[1:], strict=True)
+            for pair in pairwise(sizes)
         ]
         self.coefs_, self.intercepts_ = map(list, zip(*layers, strict=True))

@@ -9,7 +9,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from ._batches import check_codes, check_rows, map_blocks, output_dtype
+from ._batches import auto_batch_size, check_codes, check_rows, map_blocks, output_dtype
 from ._energy import Energy
 from ._params import named, resolve
 from ._problems import EnergyProblem
@@ -300,7 +300,7 @@ class RBM(
         energy = self._energy()
         rate = min(energy.visible.learning_rate, energy.hidden.learning_rate)
         n_samples = data.shape[0]
-        size = max(10, min(100, n_samples // 100))
+        auto = self.batch_size == "auto"
         return EnergyProblem(
             data,
             energy,
@@ -315,7 +315,7 @@ class RBM(
             ),
             alpha=self.alpha,
             batch_size=min(
-                n_samples, size if self.batch_size == "auto" else self.batch_size
+                n_samples, auto_batch_size(n_samples) if auto else self.batch_size
             ),
             max_iter=self.max_iter,
             random_state=self.random_state_,

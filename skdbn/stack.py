@@ -330,11 +330,12 @@ class PretrainedMixin:
 
 
 def _frozen_stack(stack, estimator, n_features):
-    """The fitted stack inside ``FrozenEstimator``, if it fits the estimator and the data."""
+    """The fitted stack of a ``FrozenEstimator``, if it fits the estimator and data."""
     name = type(estimator).__name__
     if not isinstance(stack, StackedRBM):
         raise TypeError(
-            f"rbm=FrozenEstimator(...) of {name} must hold a fitted StackedRBM, got {stack!r}."
+            f"rbm=FrozenEstimator(...) of {name} must hold a fitted StackedRBM, got "
+            f"{stack!r}."
         )
     check_is_fitted(stack)
     expected = [n_features, *layer_sizes(estimator.hidden_layer_sizes)]
@@ -342,7 +343,7 @@ def _frozen_stack(stack, estimator, n_features):
     if found != expected:
         raise ValueError(
             f"The frozen StackedRBM has layers of {found} units, but {name} and its data "
-            f"need {expected}. Set hidden_layer_sizes={tuple(found[1:])} and pass data with "
-            f"{found[0]} columns."
+            f"need {expected}. Set hidden_layer_sizes={tuple(found[1:])} and pass data "
+            f"with {found[0]} columns."
         )
     return stack

@@ -69,7 +69,8 @@ def load_table(path, target):
         raise ValueError(f"{path} has no column besides {target!r}: nothing to learn from")
     if len(X) == 0:
         raise ValueError(f"{path} has no rows")
-    return Data(str(path), "table", _numbers_as_float(X, path), _labels(frame[target]))
+    y = _labels(frame[target])
+    return Data(str(path), "table", _numbers_as_float(X, path), y)
 
 
 def _read_csv(path):
@@ -85,7 +86,8 @@ def _read_csv(path):
     try:
         return pd.read_csv(path, sep=separator, low_memory=False)
     except (ValueError, OSError) as error:
-        raise ValueError(f"cannot read {str(path)!r} as a csv table: {error}") from error
+        reason = " ".join(str(error).split())
+        raise ValueError(f"cannot read {str(path)!r} as a csv table: {reason}") from error
 
 
 def _numbers_as_float(X, path):
@@ -128,5 +130,5 @@ def check_labels(y):
             "choose another column, or cut it into classes, with pandas.cut for example"
         )
     if len(np.unique(y)) < 2:
-        raise ValueError(f"the labels have one class only, {y[0]!r}: nothing to tell apart")
+        raise ValueError(f"the labels have one class only, {y[0]}: nothing to tell apart")
     return y

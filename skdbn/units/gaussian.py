@@ -13,8 +13,9 @@ _N_NODES = 40
 class Gaussian(Unit):
     """Real units of unit variance: ``x ~ N(z, 1)``.
 
-    Their energy is ``g(x) = x**2 / 2`` and their log-partition ``A(z) = z**2 / 2``. As visible units they take real data, which should be standardised (the variance is
-    fixed at 1). As hidden units they make a linear code. They need a learning rate 10 to
+    Their energy is ``g(x) = x**2 / 2`` and their log-partition ``A(z) = z**2 / 2``. As
+    visible units they take real data, which should be standardised, as the variance is
+    fixed at 1. As hidden units they make a linear code. They need a learning rate 10 to
     100 times smaller than binary units do, because nothing bounds their states [1]_.
 
     References
