@@ -61,6 +61,11 @@ class EnergyProblem:
         self.max_iter = max_iter
         self.stream = Stream(random_state)
 
+    def restore(self, theta):
+        """Go back to earlier parameters, at rest."""
+        self.theta[:] = theta
+        self.state = self.optimizer.init_state(theta)
+
     def step(self, rows, t):
         """Change the parameters for some rows; returns their reconstruction error."""
         n = len(load_rows(self.data, rows, self.phases.visible))
@@ -99,6 +104,11 @@ class NetworkProblem:
         self.learning_rate = learning_rate
         self.max_iter = max_iter
         self.state = solver.init_state(self.theta)
+
+    def restore(self, theta):
+        """Go back to earlier parameters, at rest."""
+        self.theta[:] = theta
+        self.state = self.solver.init_state(theta)
 
     def step(self, rows, t):
         """Make one step of a mini-batch optimiser; returns the loss before it."""

@@ -2,8 +2,10 @@
 
 What is trained is a *problem*: an object with
 
-- ``theta``, the flat array of the parameters, and
-- ``step(rows, t)``, which changes theta and returns the mean loss of these rows.
+- ``theta``, the flat array of the parameters,
+- ``step(rows, t)``, which changes theta and returns the mean loss of these rows,
+- ``restore(theta)``, which goes back to earlier parameters, and
+- ``learning_rate``, its schedule.
 """
 
 import time
@@ -163,7 +165,7 @@ def run_epochs(
                 loss = problem.step(order[batch], epoch + i / n_batches)
                 total += loss * (batch.stop - batch.start)
         if not (np.isfinite(total) and np.isfinite(problem.theta).all()):
-            problem.theta[:] = finite
+            problem.restore(finite)
             subtask.end(attributes)
             _warn_diverged(
                 monitor.name, epoch, problem.learning_rate(epoch, monitor.max_iter)

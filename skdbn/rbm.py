@@ -46,7 +46,7 @@ class RBM(
         Gibbs step; ``CD(n_steps=10)`` takes ten.
     learning_rate : float, Schedule or "auto", default="auto"
         Step size for the gradient averaged over a batch. "auto" is 0.1 for binary units
-        and 0.001 if either side is Gaussian.
+        and 0.01 if either side is Gaussian.
     momentum : float, Schedule or "ramp", default="ramp"
         Momentum in [0, 1). "ramp" rises from 0.5 to 0.9 over the first five epochs, as
         :class:`~skdbn.schedules.Ramp` with its defaults.
@@ -208,7 +208,11 @@ class RBM(
         data = self._check_data(X, reset=not keep)
         if not keep:
             self._initialize(data)
-        return self._train(X, y, data, range(self.max_iter), state=None)
+        self.reconstruction_errors_ = []
+        self._train(X, y, data, range(self.max_iter), state=None)
+        # Only partial_fit goes on with the momentum, which doubles the size of a pickle.
+        self._optimizer_state = None
+        return self
 
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None):
@@ -238,8 +242,10 @@ class RBM(
         data = self._check_data(X, reset=first)
         if first:
             self._initialize(data)
-        epochs = range(self.n_iter_, self.n_iter_ + 1)
-        return self._train(X, y, data, epochs, state=self._optimizer_state)
+        n_done = len(self.reconstruction_errors_)
+        epochs = range(n_done, n_done + 1)
+        self._optimizer_state = self._train(X, y, data, epochs, self._optimizer_state)
+        return self
 
     def _check_data(self, X, reset):
         """Validate training data; nothing is copied but what no kernel could read."""
@@ -258,16 +264,15 @@ class RBM(
         self.components_ = self.random_state_.normal(0, 0.01, shape).astype(self.dtype)
         self.intercept_hidden_ = np.zeros(self.n_components, self.dtype)
         self.intercept_visible_ = bias.astype(self.dtype)
-        self.n_iter_ = 0
         self.reconstruction_errors_ = []
         self._optimizer_state = None
 
     def _train(self, X, y, data, epochs, state):
-        """Run some epochs from the parameters as they are, and store what they lead to."""
+        """Run epochs from the fitted parameters, store the new ones; returns the state."""
         task = Task.root(self, X, y, max_subtasks=len(epochs))
         problem = self._problem(data, state)
         monitor = Monitor(self, "reconstruction error", epochs=epochs)
-        history = self.reconstruction_errors_ if epochs.start else []
+        history = self.reconstruction_errors_
 
         def attributes(copy=np.copy):
             energy, errors = problem.energy, history + monitor.losses
@@ -289,11 +294,9 @@ class RBM(
             task=task,
             attributes=attributes,
         )
-        # Only partial_fit goes on with the momentum: it would double the size of a pickle.
-        self._optimizer_state = problem.state if epochs.start else None
         vars(self).update(attributes(copy=np.asarray))
         task.end(attributes)
-        return self
+        return problem.state
 
     def _problem(self, data, state):
         """What the loop is to train, with the parameters' names turned into objects."""

@@ -34,7 +34,7 @@ class Gaussian(Unit):
 
     activation = "identity"
     loss = "squared_error"
-    learning_rate = 0.001
+    learning_rate = 0.01
 
     def mean(self, z, bias):
         z += bias

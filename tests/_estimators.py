@@ -1,0 +1,32 @@
+"""Small estimators of every public kind, for tables of tests."""
+
+from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
+from skdbn.units import Bernoulli
+
+import numpy as np
+from sklearn.base import is_classifier
+
+
+class AnyRange(Bernoulli):
+    """Binary units that let any real number pass for a state."""
+
+    def check_data(self, X, feature_names):
+        pass
+
+
+def small_rbm(**params):
+    return RBM(**{"n_components": 4, "max_iter": 3, "random_state": 0, **params})
+
+
+def build(name, *, visible="bernoulli", **params):
+    """A small estimator by the name of its class, quick to fit on a few dozen rows."""
+    rbm = small_rbm(visible=visible, random_state=None)
+    quick = {"max_iter": 3, "n_iter_no_change": 100, "random_state": 0}
+    defaults = {
+        "RBM": lambda: small_rbm(visible=visible),
+        "StackedRBM": lambda: StackedRBM((4, 3), rbm=rbm, random_state=0),
+        "DBNAutoencoder": lambda: DBNAutoencoder((4, 2), rbm=rbm, **quick),
+        "DBNClassifier": lambda: DBNClassifier((4, 3), rbm=rbm, **quick),
+        "MLPClassifier": lambda: MLPClassifier((4, 3), **quick),
+    }
+    return defaults[name]().set_params(**params)

@@ -1,0 +1,34 @@
+"""scikit-learn's own checks, for every public estimator, without an expected failure.
+
+Their data are not in [0, 1]: so the RBMs at the bottom have Gaussian visible units, or
+binary ones that leave out the check of the data.
+"""
+
+import pytest
+from _estimators import AnyRange
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
+
+
+def estimators(visible):
+    rbm = RBM(visible=visible, max_iter=5)
+    classifier = {"max_iter": 30, "learning_rate": 0.05}
+    return [
+        RBM(4, visible=visible, max_iter=5),
+        StackedRBM((5, 3), rbm=rbm),
+        DBNAutoencoder((5, 2), rbm=rbm, max_iter=5),
+        DBNClassifier((20,), rbm=rbm, **classifier),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:.*maximum number of iterations.*")
+@parametrize_with_checks(
+    [
+        *estimators("gaussian"),
+        *estimators(AnyRange()),
+        MLPClassifier((20,), max_iter=30, learning_rate=0.05),
+    ]
+)
+def test_check(estimator, check):
+    check(estimator)
