@@ -41,7 +41,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         ],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
-        "tol": [Interval(Real, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left"), None],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -132,8 +132,13 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             validate = partial(
                 self._held_out_score, backprop.network, data[held_out], targets[held_out]
             )
+        tol = 0.0 if self.tol is None else self.tol
         monitor = Monitor(
-            self, "loss", patience=self.n_iter_no_change, tol=self.tol, validate=validate
+            self,
+            "loss",
+            patience=None if self.tol is None else self.n_iter_no_change,
+            tol=tol,
+            validate=validate,
         )
 
         def attributes(copy=np.copy):
@@ -147,7 +152,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 
         if full:
             run_full_batch(
-                problem, tol=self.tol, monitor=monitor, task=task, attributes=attributes
+                problem, tol=tol, monitor=monitor, task=task, attributes=attributes
             )
         else:
             run_epochs(

@@ -55,12 +55,13 @@ class DBNAutoencoder(
         iterations.
     shuffle : bool, default=True
         Whether to draw the order of the rows anew in each epoch.
-    tol : float, default=0.0001
-        Improvement of the training loss, or of the validation score, that counts as one.
-        With "lbfgs" the largest component of the gradient at which it stops.
+    tol : float or None, default=None
+        Improvement of the training loss, or of the validation score, that counts as one;
+        None to run ``max_iter`` epochs whatever happens. With "lbfgs" the largest
+        component of the gradient at which it stops.
     n_iter_no_change : int, default=10
         Training stops after more than this number of epochs in a row without
-        improvement.
+        improvement by ``tol``.
     early_stopping : bool, default=False
         Whether to hold out a part of the training data, to stop when the
         score on it no longer improves, and to keep the best parameters. Not used with
@@ -130,7 +131,7 @@ class DBNAutoencoder(
     >>> from skdbn import RBM, DBNAutoencoder
     >>> X, _ = load_digits(return_X_y=True)
     >>> autoencoder = DBNAutoencoder(
-    ...     (128, 8), rbm=RBM(max_iter=10), max_iter=20, tol=0, random_state=0
+    ...     (128, 8), rbm=RBM(max_iter=10), max_iter=20, random_state=0
     ... )
     >>> code = autoencoder.fit_transform(X / 16)
     >>> code.shape, autoencoder.inverse_transform(code).shape
@@ -155,7 +156,7 @@ class DBNAutoencoder(
         learning_rate="auto",
         max_iter=100,
         shuffle=True,
-        tol=1e-4,
+        tol=None,
         n_iter_no_change=10,
         early_stopping=False,
         validation_fraction=0.1,

@@ -37,12 +37,13 @@ class DBNClassifier(PretrainedMixin, BaseNetworkClassifier):
         iterations.
     shuffle : bool, default=True
         Whether to draw the order of the rows anew in each epoch.
-    tol : float, default=0.0001
-        Improvement of the training loss, or of the validation score, that counts as one.
-        With "lbfgs" the largest component of the gradient at which it stops.
+    tol : float or None, default=0.0001
+        Improvement of the training loss, or of the validation score, that counts as one;
+        None to run ``max_iter`` epochs whatever happens. With "lbfgs" the largest
+        component of the gradient at which it stops.
     n_iter_no_change : int, default=10
         Training stops after more than this number of epochs in a row without
-        improvement.
+        improvement by ``tol``.
     early_stopping : bool, default=False
         Whether to hold out a part of the training data, stratified by class, to stop when
         the score on it no longer improves, and to keep the best parameters. Not used

@@ -193,12 +193,13 @@ class MLPClassifier(BaseNetworkClassifier):
         iterations.
     shuffle : bool, default=True
         Whether to draw the order of the rows anew in each epoch.
-    tol : float, default=0.0001
-        Improvement of the training loss, or of the validation score, that counts as one.
-        With "lbfgs" the largest component of the gradient at which it stops.
+    tol : float or None, default=0.0001
+        Improvement of the training loss, or of the validation score, that counts as one;
+        None to run ``max_iter`` epochs whatever happens. With "lbfgs" the largest
+        component of the gradient at which it stops.
     n_iter_no_change : int, default=10
         Training stops after more than this number of epochs in a row without
-        improvement.
+        improvement by ``tol``.
     early_stopping : bool, default=False
         Whether to hold out a part of the training data, stratified by class, to stop when
         the score on it no longer improves, and to keep the best parameters. Not used
@@ -268,7 +269,7 @@ class MLPClassifier(BaseNetworkClassifier):
     >>> from skdbn import MLPClassifier
     >>> X, y = load_digits(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
-    >>> mlp = MLPClassifier((64,), max_iter=300, random_state=0).fit(X_train, y_train)
+    >>> mlp = MLPClassifier((64,), tol=1e-3, random_state=0).fit(X_train, y_train)
     >>> bool(mlp.score(X_test, y_test) > 0.95)
     True
     """

@@ -1,10 +1,9 @@
 """Small estimators of every public kind, for tables of tests."""
 
+import numpy as np
+
 from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
 from skdbn.units import Bernoulli
-
-import numpy as np
-from sklearn.base import is_classifier
 
 
 class AnyRange(Bernoulli):
@@ -12,6 +11,9 @@ class AnyRange(Bernoulli):
 
     def check_data(self, X, feature_names):
         pass
+
+    def initial_bias(self, mean, n_samples):
+        return super().initial_bias(np.clip(mean, 0, 1), n_samples)
 
 
 def small_rbm(**params):
