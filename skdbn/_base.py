@@ -11,14 +11,14 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._batches import BLOCK_ROWS, auto_batch_size, check_rows, map_blocks, output_dtype
-from ._network import Backprop, Network
+from ._batches import auto_batch_size, check_rows, map_blocks, output_dtype
+from ._network import Network
 from ._params import named, resolve
 from ._problems import NetworkProblem
 from ._sklearn import Interval, Options, StrOptions, fit_context
 from ._training import Monitor, Task, run_epochs, run_full_batch
 from .losses import LOSSES
-from .optimizers import SOLVERS, FullBatchOptimizer, Optimizer
+from .optimizers import SOLVERS, Optimizer
 from .schedules import Schedule, as_schedule
 
 
@@ -111,38 +111,11 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _train(self, task, data, targets, random_state):
         """Train the network and store the result; returns a function that tells it."""
-        solver = resolve(self.solver, SOLVERS)
-        full = isinstance(solver, FullBatchOptimizer)
-        auto, n_samples = self.batch_size == "auto", data.shape[0]
-        size = self._auto_batch_size(n_samples) if auto else self.batch_size
-        size = min(n_samples, BLOCK_ROWS if full else size)
-        backprop = Backprop(self._network(), size, self.alpha, self.dtype)
-        rate = solver.learning_rate if self.learning_rate == "auto" else self.learning_rate
-        problem = NetworkProblem(
-            backprop,
-            data,
-            targets,
-            solver,
-            learning_rate=as_schedule(rate),
-            max_iter=self.max_iter,
-        )
-        rows, validate = np.arange(data.shape[0]), None
-        if self.early_stopping and not full:
-            rows, held_out = self._split(targets, random_state)
-            validate = partial(
-                self._held_out_score, backprop.network, data[held_out], targets[held_out]
-            )
-        tol = 0.0 if self.tol is None else self.tol
-        monitor = Monitor(
-            self,
-            "loss",
-            patience=None if self.tol is None else self.n_iter_no_change,
-            tol=tol,
-            validate=validate,
-        )
+        problem = self._problem(data, targets)
+        rows, monitor = self._monitor(problem, random_state)
 
         def attributes(copy=np.copy):
-            network = backprop.network
+            network = problem.network
             return {
                 "coefs_": [copy(coef) for coef in network.coefs],
                 "intercepts_": [copy(intercept) for intercept in network.intercepts],
@@ -150,25 +123,55 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
                 **self._history(monitor),
             }
 
-        if full:
-            run_full_batch(
-                problem, tol=tol, monitor=monitor, task=task, attributes=attributes
-            )
+        if problem.full_batch:
+            run_full_batch(problem, monitor, task, attributes)
         else:
-            run_epochs(
-                problem,
-                rows,
-                batch_size=min(size, len(rows)),
-                shuffle_rows=self.shuffle,
-                random_state=random_state,
-                monitor=monitor,
-                task=task,
-                attributes=attributes,
-            )
+            shuffling = random_state if self.shuffle else None
+            run_epochs(problem, rows, shuffling, monitor, task, attributes)
         if monitor.best_theta is not None:
-            backprop.theta[:] = monitor.best_theta
+            problem.restore(monitor.best_theta)
         vars(self).update(attributes(copy=np.asarray))
         return attributes
+
+    def _problem(self, data, targets):
+        """What the loop is to train, with the parameters' names turned into objects."""
+        solver, n_samples = resolve(self.solver, SOLVERS), data.shape[0]
+        rate, size = self.learning_rate, self.batch_size
+        if rate == "auto":
+            rate = solver.learning_rate
+        if size == "auto":
+            size = self._auto_batch_size(n_samples)
+        return NetworkProblem(
+            self._network(),
+            data,
+            targets,
+            solver,
+            learning_rate=as_schedule(rate),
+            alpha=self.alpha,
+            batch_size=min(n_samples, size),
+            max_iter=self.max_iter,
+            dtype=self.dtype,
+        )
+
+    def _monitor(self, problem, random_state):
+        """The rows to train on, and what watches the training."""
+        rows, validate = np.arange(problem.X.shape[0]), None
+        if self.early_stopping and not problem.full_batch:
+            rows, held_out = self._split(problem.Y, random_state)
+            validate = partial(
+                self._held_out_score,
+                problem.network,
+                problem.X[held_out],
+                problem.Y[held_out],
+            )
+        patient = self.tol is not None
+        return rows, Monitor(
+            self,
+            "loss",
+            patience=self.n_iter_no_change if patient else None,
+            tol=self.tol if patient else 0.0,
+            validate=validate,
+        )
 
     def _history(self, monitor):
         """The fitted attributes that tell how training went, as in scikit-learn's MLP."""
@@ -210,6 +213,10 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         depth = len(network.coefs) if n_layers is None else n_layers
         predict = partial(network.predict, n_layers=depth)
         return map_blocks(predict, data, network.dtype, network.sizes[depth])
+
+    def __sklearn_is_fitted__(self):
+        """Whether there are weights, which a fit that failed does not leave."""
+        return hasattr(self, "coefs_")
 
     def __sklearn_tags__(self):
         """Tags that tell scikit-learn what this estimator takes and gives."""

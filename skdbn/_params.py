@@ -11,16 +11,11 @@ def named(registry, base):
 
 
 def resolve(value, registry):
-    """Turn a name into the object it stands for, with its defaults; check an object."""
-    return registry[value]() if isinstance(value, str) else checked(value)
-
-
-def checked(component):
-    """Return a component (solver, sampler, schedule...) whose own parameters are valid."""
+    """Turn a name into the object it stands for; an object's own parameters are checked."""
+    component = registry[value]() if isinstance(value, str) else value
     constraints = getattr(component, "_parameter_constraints", {})
-    validate_parameter_constraints(
-        constraints, component.get_params(deep=False), type(component).__name__
-    )
+    params = component.get_params(deep=False)
+    validate_parameter_constraints(constraints, params, type(component).__name__)
     return component
 
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from ._batches import load_rows
+from ._batches import BLOCK_ROWS, load_rows
 from ._energy import Energy
 from ._flat import add_scaled, flatten, views
+from ._network import Backprop
 from ._random import Stream
-from .optimizers import SGD
+from .optimizers import SGD, FullBatchOptimizer
 from .samplers import Phases
 
 
@@ -86,22 +87,33 @@ class NetworkProblem:
 
     Parameters
     ----------
-    backprop : Backprop
-        Its parameters are changed in place.
+    network : Network
+        Where to start from; its parameters are copied.
     X : ndarray or CSR of shape (n_samples, n_inputs)
     Y : ndarray or CSR of shape (n_samples, n_outputs)
     solver : MiniBatchOptimizer or FullBatchOptimizer
     learning_rate : Schedule
+    alpha : float
+        L2 penalty, see Backprop.
+    batch_size : int
     max_iter : int
         What the schedules take for the length of the fit.
+    dtype : dtype
+        Precision of training.
     """
 
-    def __init__(self, backprop, X, Y, solver, *, learning_rate, max_iter):
-        self.theta = backprop.theta
-        self.backprop = backprop
+    def __init__(
+        self, network, X, Y, solver, *, learning_rate, alpha, batch_size, max_iter, dtype
+    ):
+        self.full_batch = isinstance(solver, FullBatchOptimizer)
+        n_rows = min(X.shape[0], BLOCK_ROWS) if self.full_batch else batch_size
+        self.backprop = Backprop(network, n_rows, alpha, dtype)
+        self.network = self.backprop.network
+        self.theta = self.backprop.theta
         self.X, self.Y = X, Y
         self.solver = solver
         self.learning_rate = learning_rate
+        self.batch_size = batch_size
         self.max_iter = max_iter
         self.state = solver.init_state(self.theta)
 
@@ -118,6 +130,10 @@ class NetworkProblem:
         self.solver.step(self.theta, gradient, self.state, rate, t, self.max_iter)
         return loss
 
-    def objective(self, theta):
-        """Loss and gradient over all rows; theta is ``self.theta``, already set."""
-        return self.backprop.full(self.X, self.Y)
+    def minimize(self, tol, callback):
+        """Run a full-batch optimiser; returns whether it converged."""
+
+        def objective(theta):  # theta is self.theta, already set
+            return self.backprop.full(self.X, self.Y)
+
+        return self.solver.minimize(objective, self.theta, self.max_iter, tol, callback)

@@ -3,9 +3,10 @@
 What is trained is a *problem*: an object with
 
 - ``theta``, the flat array of the parameters,
-- ``step(rows, t)``, which changes theta and returns the mean loss of these rows,
-- ``restore(theta)``, which goes back to earlier parameters, and
-- ``learning_rate``, its schedule.
+- ``restore(theta)``, which goes back to earlier parameters,
+- ``batch_size`` and ``learning_rate``, a schedule, and
+- ``step(rows, t)``, which changes theta and returns the mean loss of these rows, or
+  ``minimize(tol, callback)``, which optimises over all rows at once.
 """
 
 import time
@@ -117,7 +118,8 @@ class Monitor:
     def _report(self, text):
         """Print the verbose line of an epoch."""
         if self.verbose:
-            epoch = f"{len(self.losses):{len(str(self.max_iter))}d}/{self.max_iter}"
+            done, total = self.epochs.start + len(self.losses), self.max_iter
+            epoch = f"{done:{len(str(total))}d}/{total}"
             seconds = time.perf_counter() - self._start
             print(f"[{self.name}] epoch {epoch}  {text}  {seconds:.1f} s", flush=True)
 
@@ -133,71 +135,69 @@ class Monitor:
             )
 
 
-def run_epochs(
-    problem, order, *, batch_size, shuffle_rows, random_state, monitor, task, attributes
-):
+def run_epochs(problem, rows, shuffling, monitor, task, attributes):
     """Train a problem for the epochs of the monitor, unless something stops it.
 
     Parameters
     ----------
     problem : see the module
-    order : ndarray of int
-        The rows to train on, as they are taken without shuffling.
-    batch_size : int
-    shuffle_rows : bool
-    random_state : RandomState
+    rows : ndarray of int
+        The rows to train on, in the order in which they are taken without shuffling.
+    shuffling : RandomState or None
+        Draws the order of each epoch.
     monitor : Monitor
     task : Task
         Its subtasks are the epochs.
     attributes : callable
         Returns the fitted attributes so far.
     """
-    n_samples = len(order)
-    n_batches = -(-n_samples // batch_size)
+    batches = list(gen_batches(len(rows), problem.batch_size))
     finite = problem.theta.copy()
     for epoch in monitor.epochs:
         subtask = task.subtask("epoch")
-        if shuffle_rows:
-            order = shuffle(order, random_state=random_state)
+        if shuffling is not None:
+            rows = shuffle(rows, random_state=shuffling)
         total = 0.0
         with np.errstate(over="ignore", invalid="ignore"):  # divergence has its own check
-            for i, batch in enumerate(gen_batches(n_samples, batch_size)):
-                loss = problem.step(order[batch], epoch + i / n_batches)
+            for i, batch in enumerate(batches):
+                loss = problem.step(rows[batch], epoch + i / len(batches))
                 total += loss * (batch.stop - batch.start)
         if not (np.isfinite(total) and np.isfinite(problem.theta).all()):
             problem.restore(finite)
             subtask.end(attributes)
-            _warn_diverged(
-                monitor.name, epoch, problem.learning_rate(epoch, monitor.max_iter)
-            )
+            rate = problem.learning_rate(epoch, monitor.max_iter)
+            advice = f"Use a learning_rate below {rate:g}, such as {rate / 10:g}"
+            _warn_diverged(monitor.name, epoch, advice)
             return
         finite[:] = problem.theta
-        done = monitor.update(total / n_samples, problem.theta)
+        done = monitor.update(total / len(rows), problem.theta)
         if subtask.end(attributes) or done:
             return
     monitor.not_converged()
 
 
-def run_full_batch(problem, *, tol, monitor, task, attributes):
+def run_full_batch(problem, monitor, task, attributes):
     """Train a problem with an optimiser that sees all rows at once."""
+    start = problem.theta.copy()
 
     def after_iteration(loss):
         monitor.update(loss, problem.theta)
         return task.subtask("iteration").end(attributes)
 
-    converged = problem.solver.minimize(
-        problem.objective, problem.theta, monitor.max_iter, tol, after_iteration
-    )
-    if not converged:
+    with np.errstate(over="ignore", invalid="ignore"):
+        converged, loss = problem.minimize(monitor.tol, after_iteration)
+    if not (np.isfinite(loss) and np.isfinite(problem.theta).all()):
+        problem.restore(start)
+        _warn_diverged(monitor.name, len(monitor.losses), "Use solver='adam'")
+    elif not converged:
         monitor.not_converged()
 
 
-def _warn_diverged(name, epoch, rate):
-    """Say that a fit was stopped at its last finite parameters, and what to do."""
+def _warn_diverged(name, epoch, advice):
+    """Say that a fit was stopped and went back to finite parameters, and what to do."""
     warnings.warn(
-        f"{name}: training diverged in epoch {epoch + 1} at learning_rate={rate:g}; it was "
-        "stopped and the parameters of the last finite epoch were kept. Use a smaller "
-        f"learning_rate, such as {rate / 10:g}, and check that the data are scaled "
+        f"{name}: training diverged in epoch {epoch + 1}; it was stopped and the last "
+        f"finite parameters were kept. {advice}, and check that the data are scaled "
         "(StandardScaler, MinMaxScaler).",
         ConvergenceWarning,
         stacklevel=2,

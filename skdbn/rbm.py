@@ -17,10 +17,8 @@ from ._random import Stream
 from ._sklearn import Interval, Options, StrOptions, fit_context
 from ._training import Monitor, Task, run_epochs
 from .samplers import SAMPLERS, Sampler
-from .schedules import Ramp, Schedule, as_schedule
+from .schedules import SCHEDULES, Schedule, as_schedule
 from .units import UNITS, Unit
-
-MOMENTA = {"ramp": Ramp}
 
 
 class RBM(
@@ -131,7 +129,7 @@ class RBM(
             Schedule,
             StrOptions({"auto"}),
         ],
-        "momentum": [Interval(Real, 0, 1, closed="left"), *named(MOMENTA, Schedule)],
+        "momentum": [Interval(Real, 0, 1, closed="left"), *named(SCHEDULES, Schedule)],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -261,6 +259,12 @@ class RBM(
         shape = (self.n_components, data.shape[1])
         mean = np.ravel(data.mean(axis=0, dtype=np.float64))
         bias = resolve(self.visible, UNITS).initial_bias(mean, data.shape[0])
+        if not np.isfinite(bias.astype(self.dtype)).all():
+            raise ValueError(
+                f"X holds values that are too large for dtype={self.dtype!r}, up to "
+                f"{np.abs(mean).max():g} on average in one column. Scale the data, for "
+                "example with StandardScaler."
+            )
         self.components_ = self.random_state_.normal(0, 0.01, shape).astype(self.dtype)
         self.intercept_hidden_ = np.zeros(self.n_components, self.dtype)
         self.intercept_visible_ = bias.astype(self.dtype)
@@ -284,42 +288,29 @@ class RBM(
                 "n_iter_": len(errors),
             }
 
-        run_epochs(
-            problem,
-            np.arange(data.shape[0]),
-            batch_size=problem.batch_size,
-            shuffle_rows=self.shuffle,
-            random_state=self.random_state_,
-            monitor=monitor,
-            task=task,
-            attributes=attributes,
-        )
+        shuffling = self.random_state_ if self.shuffle else None
+        rows = np.arange(data.shape[0])
+        run_epochs(problem, rows, shuffling, monitor, task, attributes)
         vars(self).update(attributes(copy=np.asarray))
         task.end(attributes)
         return problem.state
 
     def _problem(self, data, state):
         """What the loop is to train, with the parameters' names turned into objects."""
-        energy = self._energy()
-        rate = min(energy.visible.learning_rate, energy.hidden.learning_rate)
-        n_samples = data.shape[0]
-        auto = self.batch_size == "auto"
+        energy, n_samples = self._energy(), data.shape[0]
+        rate, size = self.learning_rate, self.batch_size
+        if rate == "auto":
+            rate = min(energy.visible.learning_rate, energy.hidden.learning_rate)
+        if size == "auto":
+            size = auto_batch_size(n_samples)
         return EnergyProblem(
             data,
             energy,
             resolve(self.sampler, SAMPLERS),
-            learning_rate=as_schedule(
-                rate if self.learning_rate == "auto" else self.learning_rate
-            ),
-            momentum=(
-                resolve(self.momentum, MOMENTA)
-                if isinstance(self.momentum, str)
-                else as_schedule(self.momentum)
-            ),
+            learning_rate=as_schedule(rate),
+            momentum=as_schedule(self.momentum),
             alpha=self.alpha,
-            batch_size=min(
-                n_samples, auto_batch_size(n_samples) if auto else self.batch_size
-            ),
+            batch_size=min(n_samples, size),
             max_iter=self.max_iter,
             random_state=self.random_state_,
             state=state,
@@ -536,6 +527,10 @@ class RBM(
         check_is_fitted(self)
         data = check_rows(self, X)
         return self._energy().astype(output_dtype(data, self.dtype)), data
+
+    def __sklearn_is_fitted__(self):
+        """Whether there are parameters, which a fit that failed does not leave."""
+        return hasattr(self, "components_")
 
     @property
     def _n_features_out(self):

@@ -9,7 +9,7 @@ from numbers import Real
 
 from sklearn.base import BaseEstimator
 
-from ._params import checked
+from ._params import resolve
 from ._sklearn import Interval
 
 __all__ = ["Ramp", "Schedule"]
@@ -78,6 +78,11 @@ class _Constant(Schedule):
         return self.value
 
 
+SCHEDULES = {"ramp": Ramp}
+
+
 def as_schedule(value):
-    """Make a schedule of a number; a schedule is checked and returned."""
-    return checked(value) if isinstance(value, Schedule) else _Constant(value)
+    """Make a schedule of a number or a name; a schedule is checked and returned."""
+    if isinstance(value, Real):
+        return _Constant(value)
+    return resolve(value, SCHEDULES)

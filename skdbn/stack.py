@@ -253,6 +253,10 @@ class StackedRBM(
         """The models of the layers in one precision."""
         return [rbm._energy().astype(dtype) for rbm in self.rbms_]
 
+    def __sklearn_is_fitted__(self):
+        """Whether there are RBMs, which a fit that failed does not leave."""
+        return hasattr(self, "rbms_")
+
     @property
     def _n_features_out(self):
         return self.rbms_[-1].components_.shape[0]

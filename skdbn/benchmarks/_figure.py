@@ -23,6 +23,8 @@ def plot_results(results, *, ours=(), title=None):
         tick.set_color(_OURS if mine else _INK)
     for axes in (left, right):
         _tidy(axes)
+    if is_ours.any() and not is_ours.all():
+        _draw_legend(figure, left)
     if title is not None:
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=_INK)
     return figure
@@ -58,8 +60,22 @@ def _draw_accuracy(axes, results, is_ours):
     bars = " (mean and standard deviation)" if sd.any() else ""
     axes.set_xlabel(f"accuracy{bars}", color=_INK)
     axes.locator_params(axis="x", nbins=6)
-    if is_ours.any() and not is_ours.all():
-        axes.legend(loc="lower right", frameon=False, fontsize=9, labelcolor=_INK)
+
+
+def _draw_legend(figure, axes):
+    """Draw which colour is whose, above the panels where no dot can be."""
+    groups = [container.lines[0] for container in axes.containers]
+    labels = [container.get_label() for container in axes.containers]
+    figure.legend(
+        groups,
+        labels,
+        loc="outside upper right",
+        ncols=2,
+        frameon=False,
+        fontsize=9,
+        labelcolor=_INK,
+        handletextpad=0.2,
+    )
 
 
 def _draw_seconds(axes, results, is_ours):

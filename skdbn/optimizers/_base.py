@@ -40,5 +40,6 @@ class FullBatchOptimizer(Optimizer):
         """Minimise ``objective(theta) -> (loss, gradient)`` from theta, in place.
 
         ``callback(loss)`` is called after each iteration, with theta up to date, and
-        stops the optimisation by returning True. Returns whether it converged.
+        stops the optimisation by returning True. Returns whether it converged, and the
+        final loss.
         """

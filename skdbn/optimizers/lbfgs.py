@@ -73,4 +73,4 @@ class LBFGS(FullBatchOptimizer):
             },
         )
         theta[:] = result.x
-        return result.status != 1  # 1: out of iterations or evaluations
+        return result.status != 1, result.fun  # 1: out of iterations or evaluations
