@@ -15,7 +15,7 @@ from ._batches import auto_batch_size, check_rows, map_blocks, output_dtype
 from ._network import Network
 from ._params import named, resolve
 from ._problems import NetworkProblem
-from ._sklearn import Interval, Options, StrOptions, fit_context
+from ._sklearn import Interval, Options, StrOptions, fit_method
 from ._training import Monitor, Task, run_epochs, run_full_batch
 from .losses import LOSSES
 from .optimizers import SOLVERS, Optimizer
@@ -93,21 +93,33 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         """What the held-out rows are to be stratified by."""
         return None
 
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_method
     def _fit(self, X, y):
         """Fit, from start parameters or, with ``warm_start``, from those there are."""
         keep = self.warm_start and hasattr(self, "coefs_")
         data, targets = self._check_training_data(X, y, reset=not keep)
         random_state = check_random_state(self.random_state)
+        self._check_before_pretraining(targets)
         task = Task.root(self, X, y, max_subtasks=self._max_subtasks())
         if not keep:
             self._start(task, data, targets.shape[1], random_state)
         self.n_outputs_ = targets.shape[1]
         self.out_activation_ = LOSSES[self._loss].activation
         self.n_layers_ = len(self.coefs_) + 1
-        attributes = self._train(self._training_task(task), data, targets, random_state)
+        training = self._training_task(task)
+        attributes = self._train(training, data, targets, random_state)
+        if training is not task:
+            training.end(attributes)
         task.end(attributes)
         return self
+
+    def _check_before_pretraining(self, targets):
+        """Raise now what would be raised after the hours of pretraining."""
+        resolve(self.solver, SOLVERS)
+        if self.learning_rate != "auto":
+            as_schedule(self.learning_rate)
+        if self.early_stopping:
+            self._split(targets, check_random_state(0))
 
     def _train(self, task, data, targets, random_state):
         """Train the network and store the result; returns a function that tells it."""
@@ -230,7 +242,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 def layer_sizes(hidden_layer_sizes):
     """The parameter ``hidden_layer_sizes`` as a list of positive integers."""
     sizes = np.atleast_1d(np.asarray(hidden_layer_sizes)).tolist()
-    if not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
+    if not sizes or not all(type(size) is int and size > 0 for size in sizes):
         raise ValueError(
             "hidden_layer_sizes must be positive integers, one for each hidden layer, got "
             f"{hidden_layer_sizes!r}."

@@ -9,8 +9,8 @@ from sklearn.utils.validation import validate_data
 # that the working memory of predicting a million rows is a few tens of megabytes.
 BLOCK_ROWS = 2048
 
-# What X may be without a copy. Anything else becomes the first of them.
-ACCEPTED_DTYPES = (np.float64, np.float32, np.uint8)
+# What X may be without being copied as a whole. Anything else becomes the first of them.
+ACCEPTED_DTYPES = tuple(map(np.dtype, "dfbBhHiIlLqQ?"))
 
 
 def check_rows(estimator, X, reset=False):

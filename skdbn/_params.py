@@ -13,10 +13,18 @@ def named(registry, base):
 def resolve(value, registry):
     """Turn a name into the object it stands for; an object's own parameters are checked."""
     component = registry[value]() if isinstance(value, str) else value
-    constraints = getattr(component, "_parameter_constraints", {})
-    params = component.get_params(deep=False)
-    validate_parameter_constraints(constraints, params, type(component).__name__)
+    _check(component)
     return component
+
+
+def _check(component):
+    """Check the parameters of a component and of the components inside it."""
+    params = component.get_params(deep=False)
+    constraints = getattr(component, "_parameter_constraints", {})
+    validate_parameter_constraints(constraints, params, type(component).__name__)
+    for value in params.values():
+        if hasattr(value, "get_params"):
+            _check(value)
 
 
 def clone_with(estimator, random_state, **params):

@@ -4,7 +4,10 @@ They are what scikit-learn's own estimators are written with and have been stabl
 1.2 (parameter validation) and 1.3 (``_fit_context``).
 """
 
-from sklearn.base import _fit_context as fit_context
+import functools
+
+import numpy as np
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -18,6 +21,35 @@ __all__ = [
     "Interval",
     "Options",
     "StrOptions",
-    "fit_context",
+    "fit_method",
     "validate_parameter_constraints",
 ]
+
+
+def fit_method(method):
+    """Decorate a fit: parameters are checked, callbacks cared for, a failure undone.
+
+    A fit that raises leaves the fitted attributes as it found them: an estimator that was
+    not fitted before is not, and one that was keeps the earlier fit.
+    """
+
+    @functools.wraps(method)
+    def all_or_nothing(estimator, *args, **kwargs):
+        before = _fitted_attributes(estimator)
+        try:
+            # Overflow is divergence, which the training loop notices and tells.
+            with np.errstate(over="ignore", invalid="ignore"):
+                return method(estimator, *args, **kwargs)
+        except BaseException:
+            for name in _fitted_attributes(estimator):
+                delattr(estimator, name)
+            vars(estimator).update(before)
+            raise
+
+    # Objects inside an estimator come from the user: their parameters are to be checked.
+    return _fit_context(prefer_skip_nested_validation=False)(all_or_nothing)
+
+
+def _fitted_attributes(estimator):
+    """The attributes of an estimator that a fit has set."""
+    return {name: value for name, value in vars(estimator).items() if name.endswith("_")}

@@ -11,10 +11,14 @@ What is trained is a *problem*: an object with
 
 import time
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches, shuffle
+
+# A loss so many times that of the first batch is divergence, even while it is finite.
+_EXPLODED = 1e4
 
 
 class Task:
@@ -40,9 +44,9 @@ class Task:
         return cls(estimator, context, X, y).begin()
 
     def subtask(self, name, max_subtasks=0):
-        """Open the next task below this one."""
+        """Make the next task below this one, which is still to begin."""
         context = self.context.subcontext(task_name=name, max_subtasks=max_subtasks)
-        return Task(self.estimator, context, **self.data).begin()
+        return Task(self.estimator, context, **self.data)
 
     def begin(self):
         """Tell the callbacks that the task begins."""
@@ -58,9 +62,13 @@ class Task:
             estimator=self.estimator, reconstruction_attributes=attributes, **self.data
         )
 
-    def propagate(self, estimator):
-        """Hand callbacks to a sub-estimator for whose fit this task stands."""
-        return self.context.propagate_callback_context(estimator)
+    @contextmanager
+    def begin_for(self, estimator):
+        """Begin the task, which stands for the fit of a sub-estimator in the context."""
+        # Inside, as callbacks that are handed on are told by the sub-estimator.
+        with self.context.propagate_callback_context(estimator):
+            self.begin()
+            yield
 
 
 class Monitor:
@@ -152,17 +160,18 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
         Returns the fitted attributes so far.
     """
     batches = list(gen_batches(len(rows), problem.batch_size))
-    finite = problem.theta.copy()
+    finite, limit = problem.theta.copy(), None
     for epoch in monitor.epochs:
-        subtask = task.subtask("epoch")
+        subtask = task.subtask("epoch").begin()
         if shuffling is not None:
             rows = shuffle(rows, random_state=shuffling)
         total = 0.0
-        with np.errstate(over="ignore", invalid="ignore"):  # divergence has its own check
-            for i, batch in enumerate(batches):
-                loss = problem.step(rows[batch], epoch + i / len(batches))
-                total += loss * (batch.stop - batch.start)
-        if not (np.isfinite(total) and np.isfinite(problem.theta).all()):
+        for i, batch in enumerate(batches):
+            loss = problem.step(rows[batch], epoch + i / len(batches))
+            total += loss * (batch.stop - batch.start)
+            limit = _EXPLODED * max(loss, 1.0) if limit is None else limit
+        healthy = np.isfinite(total) and total <= limit * len(rows)
+        if not (healthy and np.isfinite(problem.theta).all()):
             problem.restore(finite)
             subtask.end(attributes)
             rate = problem.learning_rate(epoch, monitor.max_iter)
@@ -182,10 +191,9 @@ def run_full_batch(problem, monitor, task, attributes):
 
     def after_iteration(loss):
         monitor.update(loss, problem.theta)
-        return task.subtask("iteration").end(attributes)
+        return task.subtask("iteration").begin().end(attributes)
 
-    with np.errstate(over="ignore", invalid="ignore"):
-        converged, loss = problem.minimize(monitor.tol, after_iteration)
+    converged, loss = problem.minimize(monitor.tol, after_iteration)
     if not (np.isfinite(loss) and np.isfinite(problem.theta).all()):
         problem.restore(start)
         _warn_diverged(monitor.name, len(monitor.losses), "Use solver='adam'")

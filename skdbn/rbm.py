@@ -14,7 +14,7 @@ from ._energy import Energy
 from ._params import named, resolve
 from ._problems import EnergyProblem
 from ._random import Stream
-from ._sklearn import Interval, Options, StrOptions, fit_context
+from ._sklearn import Interval, Options, StrOptions, fit_method
 from ._training import Monitor, Task, run_epochs
 from .samplers import SAMPLERS, Sampler
 from .schedules import SCHEDULES, Schedule, as_schedule
@@ -177,7 +177,7 @@ class RBM(
         self.random_state = random_state
 
     # -- learning -----------------------------------------------------------------------
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_method
     def fit(self, X, y=None):
         """Fit the model to X.
 
@@ -209,10 +209,10 @@ class RBM(
         self.reconstruction_errors_ = []
         self._train(X, y, data, range(self.max_iter), state=None)
         # Only partial_fit goes on with the momentum, which doubles the size of a pickle.
-        self._optimizer_state = None
+        self._optimizer_state_ = None
         return self
 
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_method
     def partial_fit(self, X, y=None):
         """Run one epoch over X, going on from where the last call ended.
 
@@ -242,7 +242,7 @@ class RBM(
             self._initialize(data)
         n_done = len(self.reconstruction_errors_)
         epochs = range(n_done, n_done + 1)
-        self._optimizer_state = self._train(X, y, data, epochs, self._optimizer_state)
+        self._optimizer_state_ = self._train(X, y, data, epochs, self._optimizer_state_)
         return self
 
     def _check_data(self, X, reset):
@@ -269,7 +269,7 @@ class RBM(
         self.intercept_hidden_ = np.zeros(self.n_components, self.dtype)
         self.intercept_visible_ = bias.astype(self.dtype)
         self.reconstruction_errors_ = []
-        self._optimizer_state = None
+        self._optimizer_state_ = None
 
     def _train(self, X, y, data, epochs, state):
         """Run epochs from the fitted parameters, store the new ones; returns the state."""

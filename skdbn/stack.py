@@ -22,10 +22,11 @@ from ._batches import (
     output_dtype,
     reconstruction_score,
 )
-from ._params import clone_with
-from ._sklearn import Interval, fit_context
+from ._params import clone_with, resolve
+from ._sklearn import Interval, fit_method
 from ._training import Task
 from .rbm import RBM
+from .units import UNITS
 
 
 class StackedRBM(
@@ -98,7 +99,7 @@ class StackedRBM(
         self.verbose = verbose
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_method
     def fit(self, X, y=None):
         """Fit the RBMs, from the bottom.
 
@@ -127,6 +128,7 @@ class StackedRBM(
         sizes = layer_sizes(self.hidden_layer_sizes)
         prototypes = rbm_list(self.rbm, len(sizes))
         data = check_rows(self, X, reset=True)
+        check_visible_data(self, data, prototypes[0])
         random_state = check_random_state(self.random_state)
         task = Task.root(self, X, y, max_subtasks=len(sizes))
         rbms = []
@@ -138,7 +140,7 @@ class StackedRBM(
             below = {"visible": rbms[-1].hidden} if rbms else {}
             rbm = clone_with(prototype, random_state, n_components=size, **below)
             layer = task.subtask("layer")
-            with layer.propagate(rbm):
+            with layer.begin_for(rbm):
                 rbm.fit(data)
             rbms.append(rbm)
             if self.verbose:
@@ -285,6 +287,12 @@ def rbm_list(rbm, n_layers):
     return prototypes
 
 
+def check_visible_data(estimator, data, rbm):
+    """Check data for the first RBM while the names of the columns are known."""
+    names = getattr(estimator, "feature_names_in_", None)
+    resolve(rbm.visible, UNITS).check_data(data, names)
+
+
 def _hidden_means(rbm, data):
     """What the next layer is trained on, in the precision of training."""
     energy = rbm._energy()
@@ -316,19 +324,22 @@ class PretrainedMixin:
         return 2  # pretraining, fine-tuning
 
     def _training_task(self, task):
-        return task.subtask("fine-tune", max_subtasks=self.max_iter)
+        return task.subtask("fine-tune", max_subtasks=self.max_iter).begin()
 
     def _pretrain(self, task, data, prototypes, random_state):
         """Set ``stack_`` to a stack fitted to data, or to the frozen one."""
         subtask = task.subtask("pretrain")
         if isinstance(self.rbm, FrozenEstimator):
+            subtask.begin()
             self.stack_ = _frozen_stack(self.rbm.estimator, self, data.shape[1])
         else:
             stack = StackedRBM(
                 self.hidden_layer_sizes, rbm=prototypes, verbose=self.verbose
             )
+            n_layers = len(layer_sizes(self.hidden_layer_sizes))
+            check_visible_data(self, data, rbm_list(prototypes, n_layers)[0])
             self.stack_ = clone_with(stack, random_state)
-            with subtask.propagate(self.stack_):
+            with subtask.begin_for(self.stack_):
                 self.stack_.fit(data)
         subtask.end()
 

@@ -5,6 +5,13 @@ import numpy as np
 from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
 from skdbn.units import Bernoulli
 
+NAMES = ["RBM", "StackedRBM", "DBNAutoencoder", "DBNClassifier", "MLPClassifier"]
+WITH_RBM = ["RBM", "StackedRBM", "DBNAutoencoder", "DBNClassifier"]
+WITH_LAYERS = ["StackedRBM", "DBNAutoencoder", "DBNClassifier", "MLPClassifier"]
+PRETRAINED = ["DBNAutoencoder", "DBNClassifier"]
+CLASSIFIERS = ["DBNClassifier", "MLPClassifier"]
+MAPPING_BACK = ["RBM", "StackedRBM", "DBNAutoencoder"]
+
 
 class AnyRange(Bernoulli):
     """Binary units that let any real number pass for a state."""
@@ -32,3 +39,8 @@ def build(name, *, visible="bernoulli", **params):
         "MLPClassifier": lambda: MLPClassifier((4, 3), **quick),
     }
     return defaults[name]().set_params(**params)
+
+
+def own_score(estimator, X, y):
+    """A scorer, as scikit-learn's callbacks want one, of the estimator's own score."""
+    return estimator.score(X) if y is X else estimator.score(X, y)

@@ -4,6 +4,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -72,11 +73,11 @@ class FailingOnce(Chance):
 
 class Slow(Chance):
     def fit(self, X, y):
-        time.sleep(0.06)
+        time.sleep(0.3)
         return super().fit(X, y)
 
     def predict(self, X):
-        time.sleep(0.03)
+        time.sleep(0.1)
         return super().predict(X)
 
 
@@ -260,13 +261,13 @@ def test_a_class_that_was_not_trained_on_costs_log_loss_but_no_error():
 
 def test_seconds():
     results = compare({"slow": Slow()}, *IRIS, cv=2)
-    assert 0.06 <= results["fit_seconds"][0] < 0.5
-    assert 0.03 <= results["predict_seconds"][0] < 0.06 + 0.03
+    assert results["fit_seconds"][0] >= 0.3
+    assert 0.1 <= results["predict_seconds"][0] < 0.3
 
 
 def test_a_slow_first_fit_does_not_count():
     SlowAtFirst.n_fits = 0
-    assert compare({"slow": SlowAtFirst()}, *IRIS, cv=3)["fit_seconds"][0] < 0.25
+    assert compare({"slow": SlowAtFirst()}, *IRIS, cv=3)["fit_seconds"][0] < 0.1
     assert SlowAtFirst.n_fits == 3
 
 
@@ -535,7 +536,10 @@ def test_digits_from_the_command_line(run, results_csv, monkeypatch):
     assert "[1/2] KNN: accuracy 0.9" in err
     assert "[2/2] PCA + KNN: accuracy 0.9" in err
     written = pd.read_csv(results_csv, dtype={"code_size": "Int64"})
-    pd.testing.assert_frame_equal(written, results, check_dtype=False, rtol=1e-12)
+    assert list(written.columns) == COLUMNS
+    assert written.pop("warnings").isna().all()
+    assert written.pop("error").isna().all()
+    pd.testing.assert_frame_equal(written, results[COLUMNS[:-2]], rtol=1e-12)
     assert results_csv.with_name("results.png").stat().st_size > 1000
     assert sorted(path.name for path in results_csv.parent.iterdir()) == [
         "results.csv",
@@ -701,6 +705,19 @@ def test_an_output_folder_that_cannot_be_written_is_found_at_once(
     assert "skdbn benchmark: error: " in capsys.readouterr().err
 
 
+def test_an_existing_folder_without_write_permission_is_found_at_once(run, monkeypatch):
+    def refuse(**options):
+        raise PermissionError(13, "Permission denied", str(options["dir"]))
+
+    monkeypatch.setattr(
+        skdbn.benchmarks, "compare", lambda *a, **k: pytest.fail("too late")
+    )
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    status, _, err = run("--models", "knn")
+    assert status == 2
+    assert err.startswith("skdbn benchmark: error: [Errno 13] Permission denied")
+
+
 def test_list_models(capsys):
     assert main(["benchmark", "--list-models"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -819,7 +836,8 @@ def test_figure_shows_the_results(results):
     }
     assert right.get_xscale() == "log"
     assert [text.get_text() for text in left.texts] == ["0.800", "0.900", "0.950"]
-    assert left.get_legend() is not None
+    (legend,) = left.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["others", "skdbn"]
     assert left.figure.get_suptitle() == "Trees"
 
 
@@ -828,7 +846,7 @@ def test_figure_of_one_split_has_no_bars_and_of_one_kind_no_legend(results):
     results["accuracy_sd"] = np.nan
     left, _ = plot_results(results).axes
     assert left.get_xlabel() == "accuracy"
-    assert left.get_legend() is None
+    assert not left.figure.legends
     assert [container.get_label() for container in left.containers] == ["others"]
 
 

@@ -110,7 +110,7 @@ def compare(
     >>> results = compare(models, X, y, random_state=0)
     >>> results[["model", "accuracy"]].round(2)
         model  accuracy
-    0     KNN      0.97
+    0     KNN      0.95
     1  Chance      0.33
     """
     X, y = _check_rows(X, y)

@@ -44,14 +44,14 @@ _MAX_CATEGORIES = 32
 def _digits():
     """Return the models for the 8x8 digits of scikit-learn."""
     return {
-        **_baselines(code=16, hidden=256),
+        **_baselines(code=16, hidden=256, max_iter=200),
         "rbm": lambda: [skdbn.RBM(256), _logistic_on_codes()],
         "stack": lambda: [skdbn.StackedRBM((256, 128)), _logistic_on_codes()],
         "autoencoder": lambda: [
             skdbn.DBNAutoencoder((256, 64, 16)),
             KNeighborsClassifier(),
         ],
-        "dbn": lambda: [skdbn.DBNClassifier((256, 256))],
+        "dbn": lambda: [skdbn.DBNClassifier((256, 256), max_iter=50)],
         "mlp": lambda: [skdbn.MLPClassifier((256,))],
     }
 
@@ -59,18 +59,18 @@ def _digits():
 def _mnist():
     """Return the models for the 28x28 digits of MNIST."""
     return {
-        **_baselines(code=32, hidden=500),
+        **_baselines(code=32, hidden=500, max_iter=30),
         "pca-2": lambda: [PCA(2), KNeighborsClassifier(1)],
         "rbm": lambda: [skdbn.RBM(500), _logistic_on_codes()],
         "stack": lambda: [skdbn.StackedRBM((500, 500)), _logistic_on_codes()],
         "autoencoder": lambda: [
-            skdbn.DBNAutoencoder((500, 250, 32)),
+            skdbn.DBNAutoencoder((500, 250, 32), max_iter=30),
             KNeighborsClassifier(),
         ],
-        "dbn": lambda: [skdbn.DBNClassifier((500, 500))],
-        "mlp": lambda: [skdbn.MLPClassifier((500,))],
+        "dbn": lambda: [skdbn.DBNClassifier((500, 500), max_iter=30)],
+        "mlp": lambda: [skdbn.MLPClassifier((500,), max_iter=30)],
         "autoencoder-2": lambda: [
-            skdbn.DBNAutoencoder((1000, 500, 250, 2)),
+            skdbn.DBNAutoencoder((1000, 500, 250, 2), max_iter=50),
             KNeighborsClassifier(1),
         ],
     }
@@ -79,26 +79,26 @@ def _mnist():
 def _table():
     """Return the models for a table of unknown size: nothing depends on its columns."""
     return {
-        **_baselines(code=8, hidden=128),
+        **_baselines(code=8, hidden=128, max_iter=200),
         # A share of the variance suits any number of columns.
         "pca-knn": lambda: [PCA(0.95, svd_solver="full"), KNeighborsClassifier()],
         "rbm": lambda: [skdbn.RBM(128), _logistic_on_codes()],
         "stack": lambda: [skdbn.StackedRBM((128, 64)), _logistic_on_codes()],
         "autoencoder": lambda: [skdbn.DBNAutoencoder((128, 64, 8)), KNeighborsClassifier()],
-        "dbn": lambda: [skdbn.DBNClassifier((128, 128))],
+        "dbn": lambda: [skdbn.DBNClassifier((128, 128), max_iter=50)],
         "mlp": lambda: [skdbn.MLPClassifier((128,))],
     }
 
 
-def _baselines(code, hidden):
-    """Return the models of other packages, for sizes of the code and of a hidden layer."""
+def _baselines(code, hidden, max_iter):
+    """Return the models of other packages: sizes of code and hidden layer, MLP epochs."""
     return {
         "knn": lambda: [KNeighborsClassifier()],
         "forest": lambda: [RandomForestClassifier(n_jobs=-1)],
         "logistic": lambda: [LogisticRegression(max_iter=1000)],
         "pca-knn": lambda: [PCA(code), KNeighborsClassifier()],
         "umap-knn": lambda: [_umap(code), KNeighborsClassifier()],
-        "sklearn-mlp": lambda: [SklearnMLPClassifier((hidden,))],
+        "sklearn-mlp": lambda: [SklearnMLPClassifier((hidden,), max_iter=max_iter)],
         "bernoulli-rbm": lambda: [
             BernoulliRBM(hidden, learning_rate=0.1, batch_size=20, n_iter=20),
             _logistic_on_codes(),

@@ -70,6 +70,8 @@ class LBFGS(FullBatchOptimizer):
                 "maxfun": self.max_fun,
                 "maxcor": self.n_corrections,
                 "gtol": tol,
+                # A float32 loss cannot tell steps apart that change it by less.
+                "ftol": max(2.2e-9, np.finfo(theta.dtype).eps),
             },
         )
         theta[:] = result.x

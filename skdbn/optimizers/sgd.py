@@ -6,7 +6,7 @@ import numpy as np
 
 from .._kernels import kernel
 from .._sklearn import Interval
-from ..schedules import Schedule, as_schedule
+from ..schedules import Schedule
 from ._base import MiniBatchOptimizer
 
 
@@ -52,10 +52,16 @@ class SGD(MiniBatchOptimizer):
         return {"velocity": np.zeros_like(theta)}
 
     def step(self, theta, gradient, state, learning_rate, t, max_iter):
-        scalar = theta.dtype.type
-        momentum = scalar(as_schedule(self.momentum)(t, max_iter))
-        update = _nesterov_step if self.nesterov else _step
-        update(theta, gradient, state["velocity"], scalar(learning_rate), momentum)
+        momentum = self.momentum
+        if isinstance(momentum, Schedule):
+            momentum = momentum(t, max_iter)
+        if not 0 <= momentum < 1:
+            raise ValueError(
+                f"momentum must be in [0, 1), but {self.momentum!r} gives {momentum:g} at "
+                f"epoch {t:g}."
+            )
+        update, scalar = _nesterov_step if self.nesterov else _step, theta.dtype.type
+        update(theta, gradient, state["velocity"], scalar(learning_rate), scalar(momentum))
 
 
 @kernel

@@ -7,6 +7,9 @@ from scipy.special import logit
 from .._kernels import kernel, sigmoid, softplus, uniform
 from ._base import Unit
 
+# How far outside [0, 1] data may be: MinMaxScaler rounds its own training data to 1 + eps.
+_ROUNDING = 1e-6
+
 
 class Bernoulli(Unit):
     """Binary units: ``p(x = 1 | z) = 1 / (1 + exp(-z))``, ``A(z) = log(1 + exp(z))``.
@@ -56,11 +59,12 @@ class Bernoulli(Unit):
 
     def check_data(self, X, feature_names):
         values = X.data if sparse.issparse(X) else X
-        if values.size == 0 or (values.min() >= 0 and values.max() <= 1):
+        lowest, highest = -_ROUNDING, 1 + _ROUNDING
+        if values.size == 0 or (values.min() >= lowest and values.max() <= highest):
             return
         low = np.ravel(_dense(X.min(axis=0)))
         high = np.ravel(_dense(X.max(axis=0)))
-        bad = np.flatnonzero((low < 0) | (high > 1))
+        bad = np.flatnonzero((low < lowest) | (high > highest))
         column = bad[0]
         name = f" ({feature_names[column]!r})" if feature_names is not None else ""
         raise ValueError(

@@ -1,0 +1,396 @@
+"""README, docs, examples and docstrings: what they show runs and is complete."""
+
+import importlib
+import inspect
+import os
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.datasets import load_digits
+
+import skdbn
+from skdbn import RBM, MLPClassifier
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
+MODULES = [
+    "",
+    ".units",
+    ".samplers",
+    ".optimizers",
+    ".schedules",
+    ".datasets",
+    ".benchmarks",
+]
+
+
+def public(kind=lambda value: True):
+    """All public names, as (module, name), whose values are of a kind."""
+    modules = [importlib.import_module("skdbn" + name) for name in MODULES]
+    return [
+        (module, name)
+        for module in modules
+        for name in module.__all__
+        if kind(getattr(module, name))
+    ]
+
+
+CLASSES = [getattr(module, name) for module, name in public(inspect.isclass)]
+FUNCTIONS = [getattr(module, name) for module, name in public(inspect.isfunction)]
+
+
+def own_methods(cls):
+    """Public methods of a class that this package wrote, and where they are declared."""
+    return [
+        f"{cls.__name__}.{name}"
+        for name, value in inspect.getmembers(cls, inspect.isfunction)
+        if not name.startswith("_") and value.__module__.startswith("skdbn")
+    ]
+
+
+def code_blocks(page, language="python"):
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.DOTALL | re.MULTILINE
+    )
+
+
+# --- README and docs ----------------------------------------------------------------------
+
+
+def run_block(page, number, folder):
+    """Run a block as a file, which numba's cache needs; returns what it defines."""
+    path = folder / f"{page.stem}_{number}.py"
+    path.write_text(code_blocks(page)[number])
+    namespace = {"__name__": path.stem, "__file__": str(path)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec(compile(path.read_text(), path, "exec"), namespace)
+    return namespace
+
+
+@pytest.mark.parametrize(
+    ("page", "number"),
+    [(page, i) for page in PAGES[1:] for i in range(len(code_blocks(page)))],
+    ids=lambda value: value.name if isinstance(value, Path) else str(value),
+)
+def test_python_blocks_run(page, number, tmp_path):
+    run_block(page, number, tmp_path)
+
+
+def test_readme_block_prints_what_its_comments_say(capsys, tmp_path):
+    (block,) = code_blocks(README)
+    run_block(README, 0, tmp_path)
+    printed = capsys.readouterr().out
+    claimed = float(re.search(r"# accuracy (\S+)", block)[1])
+    # Matrix products differ in the last digits between machines.
+    assert float(re.search(r"accuracy (\S+)", printed)[1]) == pytest.approx(
+        claimed, abs=0.015
+    )
+    assert "dbn__hidden_layer_sizes" in printed
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    script = (ROOT / ".ci" / "run").read_text()
+    pattern = re.search(r"sed -n '([^']*)' README.md", script)[1]
+    found = subprocess.run(
+        ["sed", "-n", pattern, str(README)], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    shown = [
+        line
+        for block in code_blocks(README, "sh")
+        for line in block.splitlines()
+        if "pytest" in line
+    ]
+    assert found == shown
+    assert len(shown) == 1
+
+
+def test_the_two_commands_do_all_the_set_up():
+    commands = [
+        line for line in README.read_text().splitlines() if line.startswith("python3")
+    ]
+    assert [line.split(" && ")[-1] for line in commands] == [
+        ".venv/bin/python -m skdbn benchmark",
+        ".venv/bin/python -m pytest",
+    ]
+    assert all(line.startswith("python3 -m venv .venv && ") for line in commands)
+
+
+def slug(heading):
+    """The anchor that MyST and code hosts give to a heading."""
+    text = re.sub(r"[`*]", "", heading.strip().lower())
+    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+
+
+def anchors(path):
+    text = path.read_text()
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    return {slug(heading) for heading in headings} | set(
+        re.findall(r"^\(([\w-]+)\)=$", text, flags=re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_local_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        if link.startswith(("http:", "https:")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def test_included_files_exist():
+    for page in PAGES:
+        options = re.findall(r"^```\{(?:literal)?include\} (\S+)", page.read_text(), re.M)
+        for name in options:
+            assert (page.parent / name).exists(), f"{page.name}: {name}"
+
+
+def test_user_guide_is_two_clicks_away():
+    text = README.read_text()
+    assert "docs/user_guide.md#when-training-diverges" in text
+    assert "NaN" in text
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), public(), ids=lambda value: getattr(value, "__name__", value)
+)
+def test_public_names_are_in_the_api_page(module, name):
+    page = (ROOT / "docs" / "api.md").read_text()
+    section = page
+    if module is not skdbn:
+        section = page[page.index(f".. currentmodule:: {module.__name__}\n") :]
+        section = section[: section.index("\n```")]
+    listed = re.search(rf"^   {name}$", section, flags=re.MULTILINE)
+    # The dictionaries of names are described in words.
+    assert listed or f"`{name}`" in page
+
+
+# --- the tutorials of docs/design.md ------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tutorial(tmp_path_factory):
+    page = ROOT / "docs" / "design.md"
+    folder = tmp_path_factory.mktemp("tutorial")
+    namespaces = [run_block(page, i, folder) for i in range(len(code_blocks(page)))]
+    return {name: value for namespace in namespaces for name, value in namespace.items()}
+
+
+def enumerated_free_energy(rbm, V):
+    """Free energy of an RBM with up to a few hidden spins, over all their states."""
+    spins = np.array(np.meshgrid(*[[-1.0, 1.0]] * len(rbm.intercept_hidden_)))
+    H = spins.reshape(len(rbm.intercept_hidden_), -1).T
+    drive = V @ rbm.components_.T + rbm.intercept_hidden_
+    return -V @ rbm.intercept_visible_ - np.logaddexp.reduce(drive @ H.T, axis=1)
+
+
+def test_tutorial_unit(tutorial):
+    rng = np.random.default_rng(0)
+    spin = tutorial["Spin"]()
+    X = np.where(rng.random((200, 3)) < 0.5, 1.0, -1.0)
+    X = np.hstack([X, X])
+    rbm = RBM(
+        4, visible=spin, hidden=spin, dtype="float64", max_iter=10, random_state=0
+    ).fit(X)
+    drive = X @ rbm.components_.T + rbm.intercept_hidden_
+    np.testing.assert_allclose(rbm.transform(X), np.tanh(drive))
+    np.testing.assert_allclose(rbm.free_energy(X), enumerated_free_energy(rbm, X))
+    states = rbm.gibbs(np.repeat(X[:1], 5000, axis=0))
+    assert set(np.unique(states)) == {-1.0, 1.0}
+    # The pseudo-likelihood from the free energies of a row and its neighbours.
+    expected = 0.0
+    for j in range(X.shape[1]):
+        flipped = X.copy()
+        flipped[:, j] *= -1
+        gap = rbm.free_energy(flipped) - rbm.free_energy(X)
+        expected = expected - np.logaddexp(0, -gap)
+    np.testing.assert_allclose(rbm.score_samples(X), expected)
+
+
+def test_tutorial_unit_draws_with_the_right_frequency(tutorial):
+    from skdbn._random import Stream
+
+    spin = tutorial["Spin"]()
+    z = np.tile(np.array([[-1.0, 0.0, 0.7]]), (20_000, 1))
+    states = np.empty_like(z)
+    spin.sample(z, np.full(3, 0.2), states, Stream(np.random.RandomState(0)))
+    np.testing.assert_allclose(states.mean(axis=0), np.tanh([-0.8, 0.2, 0.9]), atol=0.03)
+
+
+def test_tutorial_sampler(tutorial):
+    X = load_digits().data[:300] / 16
+    rbm = RBM(16, sampler=tutorial["MeanField"](), max_iter=15, random_state=0).fit(X)
+    errors = rbm.reconstruction_errors_
+    assert errors[-1] < 0.7 * errors[0]
+    assert rbm.set_params(sampler__n_steps=2).sampler.n_steps == 2
+
+
+def test_tutorial_optimizer(tutorial):
+    X, y = load_digits(return_X_y=True)
+    solver = tutorial["SignSGD"]()
+    mlp = MLPClassifier((16,), solver=solver, learning_rate=0.003, max_iter=30, tol=None)
+    mlp.set_params(random_state=0)
+    assert mlp.fit(X / 16, y).score(X / 16, y) > 0.9
+
+
+# --- examples -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_run_on_digits(script, tmp_path):
+    pytest.importorskip("matplotlib")
+    figure = tmp_path / "figure.png"
+    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)}
+    environment.pop("SKDBN_DATA", None)
+    # The examples run beside other tests: BLAS threads that spin would slow them all.
+    environment |= {"OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "error::UserWarning"}
+    done = subprocess.run(
+        [sys.executable, str(script), "--output", str(figure)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "nan" not in done.stdout.lower()
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_examples_are_listed():
+    page = (ROOT / "docs" / "examples.md").read_text()
+    assert EXAMPLES
+    for script in EXAMPLES:
+        assert f"../examples/{script.name}" in page
+        assert f"examples/{script.name}" in README.read_text()
+
+
+# --- docstrings ---------------------------------------------------------------------------
+
+
+def parameter_entries(docstring):
+    """The entries of a numpydoc Parameters section, as {name: (type, description)}."""
+    lines = inspect.cleandoc(docstring).splitlines()
+    if "Parameters" not in lines:
+        return {}
+    entries, names = {}, []
+    for line, following in zip(
+        lines[lines.index("Parameters") + 2 :],
+        [*lines[lines.index("Parameters") + 3 :], ""],
+        strict=True,
+    ):
+        if following and set(following) == {"-"}:
+            break
+        if line and not line.startswith(" "):
+            names, _, kind = line.partition(" : ")
+            names = names.split(", ")
+            entries |= {name: [kind, ""] for name in names}
+        else:
+            for name in names:
+                entries[name][0] += " " + line.strip() if "\\" in entries[name][0] else ""
+                entries[name][1] += line.strip()
+    return entries
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_public_classes_have_docstrings(cls):
+    assert inspect.getdoc(cls)
+    bare = [
+        name
+        for name in own_methods(cls)
+        if not inspect.getdoc(getattr(cls, name.split(".")[1]))
+    ]
+    assert not bare
+
+
+@pytest.mark.parametrize("thing", [*CLASSES, *FUNCTIONS], ids=lambda x: x.__name__)
+def test_parameters_are_documented_with_their_defaults(thing):
+    entries = parameter_entries(inspect.getdoc(thing) or "")
+    signature = inspect.signature(thing)
+    for name, parameter in signature.parameters.items():
+        if name.startswith("_") or parameter.kind in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        ):
+            continue
+        assert name in entries, f"{name} is not documented"
+        kind, text = entries[name]
+        default = parameter.default
+        if default is parameter.empty:
+            assert "default=" not in kind, f"{name} has no default"
+            continue
+        shown = re.search(r"default=(.+)$", kind)
+        assert shown, f"{name}: no default in {kind!r}"
+        assert text, f"{name} is not described"
+        documented = shown[1].strip('"')
+        if isinstance(default, str):
+            assert documented == default
+        else:
+            assert eval(documented) == default, name
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [c for c in CLASSES if not inspect.isabstract(c)] + FUNCTIONS,
+    ids=lambda x: x.__name__,
+)
+def test_examples_in_docstrings(thing):
+    if thing.__name__ in ("Schedule", "Optimizer", "Phases", "Sampler"):
+        pytest.skip("for those who extend the package")
+    assert "\nExamples\n---" in inspect.getdoc(thing)
+
+
+@pytest.mark.parametrize(
+    "method",
+    sorted(
+        {
+            name
+            for cls in CLASSES
+            if cls.__module__.count(".") == 1 and issubclass(cls, BaseEstimator)
+            for name in own_methods(cls)
+        }
+    ),
+)
+def test_methods_of_estimators_document_parameters_and_returns(method):
+    cls, name = method.split(".")
+    owner = getattr(skdbn, cls, None)
+    if owner is None:
+        pytest.skip("not an estimator")
+    function = getattr(owner, name)
+    text = inspect.getdoc(function)
+    assert "\nReturns\n---" in text
+    arguments = [p for p in inspect.signature(function).parameters if p != "self"]
+    assert set(arguments) <= set(parameter_entries(text)), method
+
+
+# What numpydoc would like and this project does not do: a See Also or an example in each
+# method, a verb at the beginning of each summary, and so on.
+NUMPYDOC_CHECKS = {"GL01", "GL02", "GL05", "GL06", "GL07", "GL08", "GL10", "SS01", "SS04"}
+NUMPYDOC_CHECKS |= {"PR01", "PR02", "PR03", "PR10", "RT01", "YD01", "SA04"}
+
+
+def test_numpydoc_agrees():
+    validate = pytest.importorskip("numpydoc.validate")
+    names = [f"{thing.__module__}.{thing.__qualname__}" for thing in CLASSES + FUNCTIONS]
+    estimators = [getattr(skdbn, name) for name in skdbn.__all__]
+    names += [f"{cls.__module__}.{m}" for cls in estimators for m in own_methods(cls)]
+    errors = [
+        (name, code, text)
+        for name in names
+        for code, text in validate.validate(name)["errors"]
+        if code in NUMPYDOC_CHECKS
+    ]
+    assert not errors

@@ -1,0 +1,444 @@
+"""Backpropagation, optimisers and the training loop against slow twins and scikit-learn."""
+
+from itertools import chain, pairwise, product
+from types import SimpleNamespace
+
+import _oracles as oracle
+import numpy as np
+import pytest
+from scipy import optimize, sparse
+from sklearn import neural_network
+from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+
+from skdbn import MLPClassifier
+from skdbn._flat import views
+from skdbn._network import Backprop, Network
+from skdbn._training import Monitor, run_epochs
+from skdbn.activations import ACTIVATIONS
+from skdbn.losses import LOSSES
+from skdbn.optimizers import LBFGS, SGD, Adam
+from skdbn.schedules import Ramp, Schedule
+
+DTYPES = pytest.mark.parametrize("dtype", oracle.DTYPES)
+EVERY = pytest.mark.parametrize(
+    ("loss", "activation", "alpha"), list(product(LOSSES, ACTIVATIONS, [0, 0.1]))
+)
+
+
+# -- loss and gradient ------------------------------------------------------------------
+def make_network(loss, activation, sizes=(4, 5, 3, 2), seed=0):
+    """A small network of two different hidden layers, and rows to train it on."""
+    rng = np.random.RandomState(seed)
+    coefs = [rng.normal(0, 0.7, pair) for pair in pairwise(sizes)]
+    intercepts = [rng.normal(0, 0.5, n) for n in sizes[1:]]
+    activations = [activation, "tanh" if activation != "tanh" else "logistic"]
+    X, Y = rng.normal(size=(11, sizes[0])), rng.uniform(size=(11, sizes[-1]))
+    X[np.abs(X) < 0.5] = 0
+    return Network(coefs, intercepts, activations, loss), X, Y
+
+
+def twin_loss(network, alpha, X, Y):
+    """The penalised loss as a function of all parameters in one array."""
+    shapes = [a.shape for a in (*network.coefs, *network.intercepts)]
+    depth = len(network.coefs)
+
+    def loss(theta):
+        parts = views(theta, shapes)
+        return oracle.network_loss(
+            parts[:depth], parts[depth:], network.activations, network.loss, alpha, X, Y
+        )
+
+    return loss
+
+
+ROWS = [slice(0, 11), slice(3, 8), np.array([10, 2, 2, 7]), np.array([5])]
+
+
+@EVERY
+def test_gradient(loss, activation, alpha):
+    network, X, Y = make_network(loss, activation)
+    backprop = Backprop(network, 11, alpha, np.float64)
+    start = backprop.theta.copy()
+    for rows in ROWS:
+        function = twin_loss(network, alpha, X[rows], Y[rows])
+        expected = oracle.numeric_gradient(function, start)
+        for container in (np.asarray, sparse.csr_matrix):
+            found = backprop(container(X), Y, rows)
+            np.testing.assert_allclose(found, function(start), rtol=1e-12)
+            np.testing.assert_allclose(backprop.gradient, expected, rtol=1e-6, atol=1e-8)
+    np.testing.assert_array_equal(backprop.theta, start)
+
+
+@EVERY
+def test_full_is_the_loss_of_all_rows(loss, activation, alpha):
+    network, X, Y = make_network(loss, activation)
+    whole = Backprop(network, 11, alpha, np.float64)
+    expected = whole(X, Y, slice(0, 11))
+    for n_rows in (1, 3, 4, 11, 20):
+        for container in (np.asarray, sparse.csr_matrix):
+            backprop = Backprop(network, n_rows, alpha, np.float64)
+            found, gradient = backprop.full(container(X), container(Y))
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+            np.testing.assert_allclose(gradient, whole.gradient, rtol=1e-11, atol=1e-15)
+            np.testing.assert_array_equal(backprop.gradient, gradient)
+
+
+@EVERY
+def test_float32_is_close_to_float64(loss, activation, alpha):
+    network, X, Y = make_network(loss, activation)
+    single = Backprop(network, 11, alpha, np.float32)
+    double = Backprop(network, 11, alpha, np.float64)
+    assert single.gradient.dtype == np.float32
+    found, expected = single(X, Y, slice(0, 11)), double(X, Y, slice(0, 11))
+    np.testing.assert_allclose(found, expected, rtol=2e-6)
+    np.testing.assert_allclose(single.gradient, double.gradient, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_predict(loss):
+    network, X, _ = make_network(loss, "relu")
+    layers = [X]
+    for coef, intercept, name in zip(
+        network.coefs, network.intercepts, ["relu", "tanh", oracle.LINK[loss]], strict=True
+    ):
+        layers.append(oracle.FORWARD[name](layers[-1] @ coef + intercept))
+    before = X.copy()
+    np.testing.assert_allclose(network.predict(X), layers[-1], rtol=1e-12)
+    for depth in range(4):
+        np.testing.assert_allclose(network.predict(X, depth), layers[depth], rtol=1e-12)
+    np.testing.assert_array_equal(X, before)
+    single = network.astype(np.float32)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single.predict(X.astype("f4")), layers[-1], rtol=1e-5)
+    assert network.sizes == [4, 5, 3, 2]
+    assert network.astype(np.float64).coefs[0] is network.coefs[0]
+
+
+def test_parameters_are_copied_into_one_array():
+    network, X, Y = make_network("squared_error", "tanh")
+    backprop = Backprop(network, 11, 0.1, np.float64)
+    coef = network.coefs[0].copy()
+    backprop(X, Y, slice(0, 11))
+    backprop.theta[:] = 0
+    assert all((coef == 0).all() for coef in backprop.network.coefs)
+    assert all((b == 0).all() for b in backprop.network.intercepts)
+    np.testing.assert_array_equal(network.coefs[0], coef)
+
+
+# -- optimisers -------------------------------------------------------------------------
+def rosenbrock(x):
+    return optimize.rosen(x), optimize.rosen_der(x)
+
+
+def quadratic(x):
+    curvature = np.array([1.0, 4.0, 0.5])
+    return 0.5 * curvature @ (x - 3) ** 2, curvature * (x - 3)
+
+
+PROBLEMS = {
+    "quadratic": (quadratic, np.array([0.0, 8.0, -2.0]), 3.0),
+    "rosenbrock": (rosenbrock, np.array([-1.2, 1.0, 0.5]), 1.0),
+}
+CONVERGENCE = [  # problem, optimizer, learning rate, number of steps
+    ("quadratic", SGD(0.0), 0.2, 300),
+    ("quadratic", SGD(nesterov=False), 0.05, 400),
+    ("quadratic", SGD(), 0.05, 400),
+    ("quadratic", Adam(), 0.05, 2000),
+    ("rosenbrock", SGD(nesterov=False), 3e-4, 15_000),
+    ("rosenbrock", SGD(), 3e-4, 15_000),
+    ("rosenbrock", Adam(), 0.02, 6000),
+]
+
+
+@DTYPES
+@pytest.mark.parametrize(("problem", "optimizer", "rate", "n_steps"), CONVERGENCE, ids=str)
+def test_mini_batch_optimizers_find_the_minimum(problem, optimizer, rate, n_steps, dtype):
+    function, start, solution = PROBLEMS[problem]
+    theta = start.astype(dtype)
+    state = optimizer.init_state(theta)
+    for _ in range(n_steps):
+        gradient = function(theta)[1].astype(dtype)
+        optimizer.step(theta, gradient, state, rate, 0.0, 1)
+    np.testing.assert_allclose(theta, solution, atol=5e-3 if dtype == np.float32 else 1e-3)
+
+
+SKLEARN = {
+    "classic": (SGD(0.7, nesterov=False), SGDOptimizer(
+        [np.zeros(20)], 0.05, momentum=0.7, nesterov=False)),
+    "nesterov": (SGD(0.7), SGDOptimizer([np.zeros(20)], 0.05, momentum=0.7)),
+    "adam": (Adam(0.8, 0.95, 1e-6), AdamOptimizer([np.zeros(20)], 0.05, 0.8, 0.95, 1e-6)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SKLEARN)
+def test_optimizers_make_the_steps_of_scikit_learn(name):
+    optimizer, reference = SKLEARN[name]
+    rng = np.random.RandomState(0)
+    theta = rng.normal(size=20)
+    theirs = [theta.copy()]
+    state = optimizer.init_state(theta)
+    for _ in range(10):
+        gradient = rng.normal(size=20)
+        optimizer.step(theta, gradient, state, 0.05, 0.0, 1)
+        reference.update_params(theirs, [gradient])
+        np.testing.assert_allclose(theta, theirs[0], rtol=1e-12)
+
+
+class Recorder(Schedule):
+    """A momentum that notes the times it is asked for."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, t, max_iter):
+        self.calls.append((t, max_iter))
+        return t / max_iter
+
+
+def test_momentum_may_be_a_schedule():
+    momentum, theta = Recorder(), np.array([1.0])
+    optimizer = SGD(momentum, nesterov=False)
+    state = {"velocity": np.array([8.0])}
+    optimizer.step(theta, np.array([3.0]), state, 0.5, 1.0, 4)
+    assert momentum.calls == [(1.0, 4)]
+    assert state["velocity"] == 8 * 0.25 - 0.5 * 3
+    assert theta == 1.5
+
+
+def no_stop(loss):
+    return False
+
+
+@pytest.mark.parametrize("max_iter", [3, 1000])
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_lbfgs_goes_the_way_of_scipy(problem, max_iter):
+    function, start, solution = PROBLEMS[problem]
+    theta, losses = start.copy(), []
+
+    def note(loss):
+        assert loss == function(theta)[0]  # theta is up to date
+        losses.append(loss)
+
+    optimizer = LBFGS(n_corrections=7)
+    converged, loss = optimizer.minimize(function, theta, max_iter, 1e-8, note)
+    options = {"maxiter": max_iter, "maxcor": 7, "gtol": 1e-8}
+    expected = optimize.minimize(
+        function, start, method="L-BFGS-B", jac=True, options=options
+    )
+    np.testing.assert_allclose(theta, expected.x, rtol=1e-12)
+    assert len(losses) == expected.nit
+    np.testing.assert_allclose([losses[-1], loss], expected.fun, rtol=1e-12)
+    assert converged == (max_iter == 1000)
+    if converged:
+        np.testing.assert_allclose(theta, solution, atol=1e-5)
+
+
+def test_lbfgs_in_float32_and_its_limits():
+    theta = PROBLEMS["quadratic"][1].astype(np.float32)
+    in_place = theta
+
+    def single(x):
+        assert x is theta
+        loss, gradient = quadratic(x.astype(np.float64))
+        return loss, gradient.astype(np.float32)
+
+    assert LBFGS().minimize(single, theta, 100, 1e-4, no_stop)[0]
+    assert in_place is theta
+    np.testing.assert_allclose(theta, 3, atol=1e-3)
+    theta = PROBLEMS["rosenbrock"][1].copy()
+    assert not LBFGS(max_fun=5).minimize(rosenbrock, theta, 100, 1e-8, no_stop)[0]
+    losses = []
+
+    def stop_at_second(loss):
+        losses.append(loss)
+        return len(losses) == 2
+
+    theta = PROBLEMS["rosenbrock"][1].copy()
+    LBFGS().minimize(rosenbrock, theta, 100, 1e-8, stop_at_second)
+    assert len(losses) == 2
+    assert losses[1] == rosenbrock(theta)[0]
+
+
+def test_lbfgs_trains_a_network():
+    """A convex problem: where the gradient is zero is the minimum."""
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(60, 3)), rng.randint(0, 2, (60, 1))
+    network = Network([np.zeros((3, 1))], [np.zeros(1)], [], "binary_log_loss")
+    backprop = Backprop(network, 7, 1.0, np.float64)
+    LBFGS().minimize(lambda _: backprop.full(X, y), backprop.theta, 100, 1e-10, no_stop)
+    gradient = oracle.numeric_gradient(twin_loss(network, 1.0, X, y), backprop.theta)
+    np.testing.assert_allclose(gradient, 0, atol=1e-5)
+
+
+# -- the loop ---------------------------------------------------------------------------
+class FakeTask:
+    def __init__(self):
+        self.names = []
+
+    def subtask(self, name):
+        self.names.append(name)
+        return self
+
+    def end(self, attributes):
+        return False
+
+
+class FakeProblem:
+    """Its loss of a row is the number of the row, and rows are all it learns."""
+
+    batch_size = 4
+
+    def __init__(self):
+        self.theta, self.calls = np.zeros(1), []
+
+    def step(self, rows, t):
+        self.calls.append((rows.tolist(), t))
+        self.theta += 1
+        return rows.mean()
+
+
+@pytest.mark.parametrize(
+    "shuffling", [None, np.random.RandomState(0)], ids=["as is", "drawn"]
+)
+def test_run_epochs_reports_the_mean_over_rows(shuffling):
+    problem, task = FakeProblem(), FakeTask()
+    order = np.arange(20, 31)  # 11 rows: batches of 4, 4 and 3
+    monitor = Monitor(SimpleNamespace(max_iter=2, verbose=False), "loss")
+    run_epochs(problem, order, shuffling, monitor, task, dict)
+    assert monitor.losses == pytest.approx([25.0, 25.0], rel=1e-14)
+    assert task.names == ["epoch"] * 2
+    batches, times = zip(*problem.calls, strict=True)
+    assert [len(batch) for batch in batches] == [4, 4, 3] * 2
+    np.testing.assert_allclose(times, [0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3])
+    epochs = [list(chain(*batches[:3])), list(chain(*batches[3:]))]
+    assert all(sorted(epoch) == order.tolist() for epoch in epochs)
+    assert (epochs[0] == order.tolist()) == (shuffling is None)
+    assert (epochs[0] == epochs[1]) == (shuffling is None)
+
+
+def test_short_last_batch_counts_by_its_rows():
+    """At a learning rate of nothing the loss of an epoch is that of the start."""
+    X, y = make_classification(23, random_state=0)
+    mlp = MLPClassifier(
+        (5,), solver=SGD(0.0), learning_rate=1e-12, alpha=0, batch_size=10, max_iter=1,
+        n_iter_no_change=1, dtype="float64", random_state=0,
+    )  # fmt: skip
+    with pytest.warns(ConvergenceWarning, match="max_iter=1"):
+        mlp.fit(X, y)
+    np.testing.assert_allclose(mlp.loss_, log_loss(y, mlp.predict_proba(X)), rtol=1e-9)
+
+
+# -- scikit-learn's network -------------------------------------------------------------
+def fit_both(
+    n_classes=2, container=np.asarray, learning_rate=None, n_rows=87, **parameters
+):
+    """Our classifier and scikit-learn's, fitted alike; 87 rows leave a short batch."""
+    X, y = make_classification(
+        n_rows, 9, n_informative=5, n_classes=n_classes, random_state=1
+    )
+    X = container(np.where(np.abs(X) < 0.4, 0, X))
+    parameters = {
+        "hidden_layer_sizes": (8, 5),
+        "batch_size": 20,
+        "max_iter": 12,
+        "random_state": 3,
+        **parameters,
+    }
+    ours = MLPClassifier(
+        dtype="float64", learning_rate=learning_rate or "auto", **parameters
+    )
+    rate = {} if learning_rate is None else {"learning_rate_init": learning_rate}
+    if parameters.get("solver") == "sgd" and learning_rate is None:
+        rate = {"learning_rate_init": 0.01}
+    theirs = neural_network.MLPClassifier(**rate, **parameters)
+    for mlp in (ours, theirs):
+        mlp.fit(X, y)
+    return ours, theirs, X
+
+
+def assert_alike(ours, theirs, X, rtol):
+    for name in ("coefs_", "intercepts_"):
+        for a, b in zip(getattr(ours, name), getattr(theirs, name), strict=True):
+            np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+    np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=rtol)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=rtol)
+    np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+    for name in ("n_iter_", "n_layers_", "n_outputs_", "out_activation_"):
+        assert getattr(ours, name) == getattr(theirs, name), name
+
+
+ALIKE = [
+    {"solver": solver, "activation": activation, "n_classes": n_classes, "alpha": alpha}
+    for solver, activation, (n_classes, alpha) in product(
+        ["sgd", "adam"], ACTIVATIONS, [(2, 0.5), (3, 1e-4)]
+    )
+] + [
+    {"container": sparse.csr_matrix, "alpha": 0.3},
+    {"container": sparse.csr_array, "solver": "sgd", "n_classes": 4},
+    {"learning_rate": 0.03, "hidden_layer_sizes": 6},
+    {"learning_rate": 0.2, "solver": "sgd", "shuffle": False},
+    {"batch_size": "auto", "n_rows": 230, "n_classes": 3},
+    {"batch_size": "auto", "alpha": 1.0},
+    {"max_iter": 300, "tol": 0.05, "n_iter_no_change": 3},  # stops by itself
+    {"early_stopping": True, "validation_fraction": 0.25, "learning_rate": 0.02},
+    {"early_stopping": True, "max_iter": 300, "n_iter_no_change": 3},
+]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("case", ALIKE, ids=str)
+def test_mini_batches_go_the_way_of_scikit_learn(case):
+    ours, theirs, X = fit_both(**case)
+    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-10)
+    assert_alike(ours, theirs, X, 1e-8)
+    if case.get("max_iter") == 300:
+        assert ours.n_iter_ < 300
+    if case.get("early_stopping"):
+        assert ours.validation_scores_ == theirs.validation_scores_
+        assert ours.best_validation_score_ == theirs.best_validation_score_
+        assert ours.best_loss_ is theirs.best_loss_ is None
+    else:
+        np.testing.assert_allclose(ours.best_loss_, theirs.best_loss_, rtol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+def test_lbfgs_goes_the_way_of_scikit_learn(activation, n_classes, container):
+    ours, theirs, X = fit_both(
+        n_classes, container, solver="lbfgs", activation=activation, alpha=0.1
+    )
+    assert_alike(ours, theirs, X, 1e-6)
+    assert len(ours.loss_curve_) == ours.n_iter_
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_learning_rate_schedule_equals_steps_by_hand(name):
+    """A network of one weight and one bias, whose every step is done by hand."""
+    X, y = np.array([[1.0], [-2.0], [0.5], [3.0]]), np.array([1, 0, 1, 1])
+    rate = Ramp(0.3, 0.1, n_epochs=2)
+    mlp = MLPClassifier(
+        (1,), activation="identity", solver=name, learning_rate=rate, alpha=0.0,
+        batch_size=2, shuffle=False, max_iter=3, n_iter_no_change=99, dtype="float64",
+        random_state=0,
+    )  # fmt: skip
+    with pytest.warns(ConvergenceWarning):
+        mlp.fit(X, y)
+    start = MLPClassifier((1,), activation="identity", random_state=0, dtype="float64")
+    with pytest.warns(ConvergenceWarning):
+        start.set_params(solver=SGD(0.0), learning_rate=1e-300, max_iter=1).fit(X, y)
+    network = Network(start.coefs_, start.intercepts_, ["identity"], "binary_log_loss")
+    backprop = Backprop(network, 2, 0.0, np.float64)
+    theta = [backprop.theta]
+    kinds = {"sgd": SGDOptimizer, "adam": AdamOptimizer}
+    reference = kinds[name](theta, learning_rate_init=0.0)
+    for step in range(6):
+        backprop(X, y[:, None], slice(0, 2) if step % 2 == 0 else slice(2, 4))
+        reference.learning_rate = reference.learning_rate_init = rate(step / 2, 3)
+        reference.update_params(theta, [backprop.gradient])
+    found = np.concatenate([np.ravel(a) for a in (*mlp.coefs_, *mlp.intercepts_)])
+    np.testing.assert_allclose(found, backprop.theta, rtol=1e-12)
