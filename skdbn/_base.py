@@ -176,12 +176,12 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
                 problem.X[held_out],
                 problem.Y[held_out],
             )
-        patient = self.tol is not None
+        patient = self.tol is not None or validate is not None
         return rows, Monitor(
             self,
             "loss",
             patience=self.n_iter_no_change if patient else None,
-            tol=self.tol if patient else 0.0,
+            tol=self.tol or 0.0,
             validate=validate,
         )
 

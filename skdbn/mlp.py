@@ -194,9 +194,10 @@ class MLPClassifier(BaseNetworkClassifier):
     shuffle : bool, default=True
         Whether to draw the order of the rows anew in each epoch.
     tol : float or None, default=0.0001
-        Improvement of the training loss, or of the validation score, that counts as one;
-        None to run ``max_iter`` epochs whatever happens. With "lbfgs" the largest
-        component of the gradient at which it stops.
+        Improvement of the training loss, or of the validation score, that counts as one.
+        With None the training loss does not end training, and any improvement of the
+        validation score counts. With "lbfgs" the largest component of the gradient at
+        which it stops.
     n_iter_no_change : int, default=10
         Training stops after more than this number of epochs in a row without
         improvement by ``tol``.
@@ -244,7 +245,7 @@ class MLPClassifier(BaseNetworkClassifier):
         Activation of the output layer.
     n_features_in_ : int
         Number of columns seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X had string names.
 
     See Also

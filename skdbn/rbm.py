@@ -81,7 +81,7 @@ class RBM(
         Number of epochs run.
     n_features_in_ : int
         Number of columns seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X had string names.
     random_state_ : RandomState instance
         Feeds ``gibbs`` and ``sample``.

@@ -41,8 +41,9 @@ class StackedRBM(
     rbm : RBM, list of RBM or None, default=None
         A prototype that is cloned for each layer, or a list of one RBM for each layer,
         or ``RBM()`` if None. In each clone the stack sets ``n_components``, above the
-        first layer ``visible`` (to the ``hidden`` of the layer below), and
-        ``random_state`` where it is None.
+        first layer ``visible`` (to the ``hidden`` of the layer below), and a seed: one
+        drawn from the ``random_state`` of the prototype if that has one, else of the
+        stack. An RBM of a list keeps the seed that it has.
     verbose : bool, default=False
         Whether to print a line for each layer; ``rbm__verbose`` prints the epochs.
     random_state : int, RandomState instance or None, default=None
@@ -54,7 +55,7 @@ class StackedRBM(
         The fitted RBMs, from the bottom.
     n_features_in_ : int
         Number of columns seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X had string names.
 
     See Also
@@ -275,7 +276,13 @@ def rbm_list(rbm, n_layers):
     """The parameter ``rbm`` as a list of one prototype for each layer."""
     if rbm is None:
         rbm = RBM()
-    prototypes = list(rbm) if isinstance(rbm, (list, tuple)) else [rbm] * n_layers
+    if isinstance(rbm, (list, tuple)):
+        prototypes = list(rbm)
+    elif getattr(rbm, "random_state", None) is None:
+        prototypes = [rbm] * n_layers
+    else:  # seeds drawn from the prototype's, so that layers do not share their numbers
+        seeds = check_random_state(rbm.random_state).randint(2**31 - 1, size=n_layers)
+        prototypes = [clone(rbm).set_params(random_state=int(seed)) for seed in seeds]
     if len(prototypes) != n_layers:
         raise ValueError(
             f"rbm is a list of {len(prototypes)}, but hidden_layer_sizes has {n_layers} "

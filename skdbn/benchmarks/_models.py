@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
 
 import skdbn
+from skdbn.schedules import Ramp
 
 LABELS = {
     "knn": "KNN",
@@ -51,7 +52,7 @@ def _digits():
             skdbn.DBNAutoencoder((256, 64, 16)),
             KNeighborsClassifier(),
         ],
-        "dbn": lambda: [skdbn.DBNClassifier((256, 256), max_iter=50)],
+        "dbn": lambda: [skdbn.DBNClassifier((256, 256), **_annealed(50))],
         "mlp": lambda: [skdbn.MLPClassifier((256,))],
     }
 
@@ -64,13 +65,19 @@ def _mnist():
         "rbm": lambda: [skdbn.RBM(500), _logistic_on_codes()],
         "stack": lambda: [skdbn.StackedRBM((500, 500)), _logistic_on_codes()],
         "autoencoder": lambda: [
-            skdbn.DBNAutoencoder((500, 250, 32), max_iter=30),
+            skdbn.DBNAutoencoder(
+                (500, 250, 32), rbm=skdbn.RBM(max_iter=10), **_annealed(20)
+            ),
             KNeighborsClassifier(),
         ],
-        "dbn": lambda: [skdbn.DBNClassifier((500, 500), max_iter=30)],
-        "mlp": lambda: [skdbn.MLPClassifier((500,), max_iter=30)],
+        "dbn": lambda: [
+            skdbn.DBNClassifier((500, 500), rbm=skdbn.RBM(max_iter=10), **_annealed(20))
+        ],
+        "mlp": lambda: [skdbn.MLPClassifier((500,), **_annealed(20))],
         "autoencoder-2": lambda: [
-            skdbn.DBNAutoencoder((1000, 500, 250, 2), max_iter=50),
+            skdbn.DBNAutoencoder(
+                (1000, 500, 250, 2), rbm=skdbn.RBM(max_iter=10), **_annealed(30)
+            ),
             KNeighborsClassifier(1),
         ],
     }
@@ -85,7 +92,7 @@ def _table():
         "rbm": lambda: [skdbn.RBM(128), _logistic_on_codes()],
         "stack": lambda: [skdbn.StackedRBM((128, 64)), _logistic_on_codes()],
         "autoencoder": lambda: [skdbn.DBNAutoencoder((128, 64, 8)), KNeighborsClassifier()],
-        "dbn": lambda: [skdbn.DBNClassifier((128, 128), max_iter=50)],
+        "dbn": lambda: [skdbn.DBNClassifier((128, 128), **_annealed(50))],
         "mlp": lambda: [skdbn.MLPClassifier((128,))],
     }
 
@@ -106,10 +113,15 @@ def _baselines(code, hidden, max_iter):
     }
 
 
+def _annealed(n_epochs):
+    """Parameters of Adam for a fixed number of epochs, its rate falling to zero."""
+    rate = Ramp(0.001, 0.0, n_epochs=None)
+    return {"learning_rate": rate, "max_iter": n_epochs, "tol": None}
+
+
 def _logistic_on_codes():
     """Make the logistic regression that follows every RBM, ours and others alike."""
-    # Codes are redundant and separate the classes well: they bear a smaller penalty.
-    return LogisticRegression(C=10, max_iter=1000)
+    return LogisticRegression(max_iter=1000)
 
 
 def _umap(n_components):
