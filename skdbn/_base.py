@@ -18,7 +18,7 @@ from ._problems import NetworkProblem
 from ._sklearn import Interval, Options, StrOptions, fit_method
 from ._training import Monitor, Task, run_epochs, run_full_batch
 from .losses import LOSSES
-from .optimizers import SOLVERS, Optimizer
+from .optimizers import SOLVERS, FullBatchOptimizer, Optimizer
 from .schedules import Schedule, as_schedule
 
 
@@ -60,17 +60,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def _start(self, task, data, n_outputs, random_state):
-        """Set ``coefs_`` and ``intercepts_``, and what the two below are read from."""
-
-    @property
-    @abstractmethod
-    def _activations(self):
-        """Names of the activations of the hidden layers."""
-
-    @property
-    @abstractmethod
-    def _loss(self):
-        """Name of the loss."""
+        """The network that training starts from."""
 
     @abstractmethod
     def _held_out_score(self, network, data, targets):
@@ -98,32 +88,45 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         """Fit, from start parameters or, with ``warm_start``, from those there are."""
         keep = self.warm_start and hasattr(self, "coefs_")
         data, targets = self._check_training_data(X, y, reset=not keep)
+        self._check_before_pretraining(data, targets, keep)
         random_state = check_random_state(self.random_state)
-        self._check_before_pretraining(targets)
         task = Task.root(self, X, y, max_subtasks=self._max_subtasks())
-        if not keep:
-            self._start(task, data, targets.shape[1], random_state)
+        network = (
+            self._network()
+            if keep
+            else self._start(task, data, targets.shape[1], random_state)
+        )
+        # What predictions need, so that later changes of parameters do not change them.
+        self._architecture_ = (network.activations, network.loss)
+        self._hidden_sizes_ = layer_sizes(self.hidden_layer_sizes)
         self.n_outputs_ = targets.shape[1]
-        self.out_activation_ = LOSSES[self._loss].activation
-        self.n_layers_ = len(self.coefs_) + 1
+        self.out_activation_ = LOSSES[network.loss].activation
+        self.n_layers_ = len(network.sizes)
         training = self._training_task(task)
-        attributes = self._train(training, data, targets, random_state)
+        attributes = self._train(training, network, data, targets, random_state)
         if training is not task:
             training.end(attributes)
         task.end(attributes)
         return self
 
-    def _check_before_pretraining(self, targets):
-        """Raise now what would be raised after the hours of pretraining."""
-        resolve(self.solver, SOLVERS)
+    def _check_before_pretraining(self, data, targets, keep):
+        """Raise now what would be raised after the hours of pretraining, or not at all."""
+        solver = resolve(self.solver, SOLVERS)
         if self.learning_rate != "auto":
             as_schedule(self.learning_rate)
-        if self.early_stopping:
+        if self.early_stopping and not isinstance(solver, FullBatchOptimizer):
             self._split(targets, check_random_state(0))
+        sizes = layer_sizes(self.hidden_layer_sizes)
+        if keep and sizes != self._hidden_sizes_:
+            raise ValueError(
+                f"warm_start=True needs the hidden_layer_sizes of the previous fit, "
+                f"{tuple(self._hidden_sizes_)}, got {tuple(sizes)}. Use warm_start=False "
+                "to start anew."
+            )
 
-    def _train(self, task, data, targets, random_state):
-        """Train the network and store the result; returns a function that tells it."""
-        problem = self._problem(data, targets)
+    def _train(self, task, network, data, targets, random_state):
+        """Train a network and store the result; returns a function that tells it."""
+        problem = self._problem(network, data, targets)
         rows, monitor = self._monitor(problem, random_state)
 
         def attributes(copy=np.copy):
@@ -145,7 +148,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         vars(self).update(attributes(copy=np.asarray))
         return attributes
 
-    def _problem(self, data, targets):
+    def _problem(self, network, data, targets):
         """What the loop is to train, with the parameters' names turned into objects."""
         solver, n_samples = resolve(self.solver, SOLVERS), data.shape[0]
         rate, size = self.learning_rate, self.batch_size
@@ -154,7 +157,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         if size == "auto":
             size = self._auto_batch_size(n_samples)
         return NetworkProblem(
-            self._network(),
+            network,
             data,
             targets,
             solver,
@@ -215,15 +218,15 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _network(self):
         """The network of the fitted parameters."""
-        return Network(self.coefs_, self.intercepts_, self._activations, self._loss)
+        return Network(self.coefs_, self.intercepts_, *self._architecture_)
 
-    def _outputs(self, X, n_layers=None):
-        """Activations of the n_layers-th layer, or of the output layer, for rows X."""
+    def _outputs(self, X, n_layers=None, link=True):
+        """What ``Network.predict`` gives for rows X."""
         check_is_fitted(self)
         data = check_rows(self, X)
         network = self._network().astype(output_dtype(data, self.dtype))
         depth = len(network.coefs) if n_layers is None else n_layers
-        predict = partial(network.predict, n_layers=depth)
+        predict = partial(network.predict, n_layers=depth, link=link)
         return map_blocks(predict, data, network.dtype, network.sizes[depth])
 
     def __sklearn_is_fitted__(self):

@@ -23,7 +23,7 @@ def check_rows(estimator, X, reset=False):
 def check_codes(estimator, X):
     """Validate what ``inverse_transform`` is given: the output of ``transform``."""
     codes = check_array(X, dtype=ACCEPTED_DTYPES, order="C", input_name="X")
-    n_expected, n_found = len(estimator.get_feature_names_out()), codes.shape[1]
+    n_expected, n_found = estimator._n_features_out, codes.shape[1]
     if n_found != n_expected:
         raise ValueError(
             f"X has {n_found} features, but {type(estimator).__name__}.inverse_transform "

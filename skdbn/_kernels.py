@@ -23,11 +23,16 @@ _OPTIONS = {
     "error_model": "numpy",
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
 }
+# Without "reassoc", for functions whose rounding is part of the method.
+_AS_WRITTEN = {"error_model": "numpy", "fastmath": {"contract", "nsz"}}
 
 
 def kernel(function):
     """Compile a function of arrays and scalars, cached on disk, without the GIL."""
-    return numba.njit(cache=True, nogil=True, **_OPTIONS)(function)
+    try:
+        return numba.njit(cache=True, nogil=True, **_OPTIONS)(function)
+    except RuntimeError:  # no folder that can be written to: compiled in each process
+        return numba.njit(nogil=True, **_OPTIONS)(function)
 
 
 # ---------------------------------------------------------------------------------------
@@ -54,7 +59,7 @@ def _bits_of_float32(typingctx, value):
 
 
 def exp(x):
-    """Exponential, for float32 to 3e-7 of its value and with x clipped to [-87, 88]."""
+    """Exponential, for float32 to 1e-7 of its value and with x clipped to [-87, 88]."""
     return np.exp(min(max(x, np.float32(-87)), np.float32(88)) if x.itemsize == 4 else x)
 
 
@@ -63,7 +68,7 @@ def log(x):
     return np.log(x)
 
 
-@overload(exp, jit_options=_OPTIONS)
+@overload(exp, jit_options=_AS_WRITTEN)
 def _exp_overload(x):
     if x != types.float32:
         return lambda x: np.exp(x)
@@ -99,7 +104,7 @@ def _log_overload(x):
     ln2 = np.float32(0.69314718)
     c3, c5, c7, c9 = np.array([1 / 3, 1 / 5, 1 / 7, 1 / 9], np.float32)
     mantissa, exponent_one = np.int32(0x007FFFFF), np.int32(0x3F800000)
-    bias, shift = np.int32(127), np.int32(23)
+    bias, shift, largest = np.int32(127), np.int32(23), np.float32(3.4028235e38)
 
     def log_float32(x):  # log m = 2 artanh((m - 1) / (m + 1)), m in [sqrt 1/2, sqrt 2)
         bits = _bits_of_float32(x)
@@ -110,7 +115,8 @@ def _log_overload(x):
         n = n + one if large else n
         s = (m - one) / (m + one)
         q = s * s
-        return n * ln2 + two * s * (one + q * (c3 + q * (c5 + q * (c7 + q * c9))))
+        result = n * ln2 + two * s * (one + q * (c3 + q * (c5 + q * (c7 + q * c9))))
+        return result if x <= largest else x  # infinity and NaN
 
     return log_float32
 
@@ -122,11 +128,18 @@ def sigmoid(x):
     return one / (one + exp(-x))
 
 
-@register_jitable(**_OPTIONS)
 def softplus(x):
-    """``log(1 + exp(x))`` without overflow."""
-    one = _one_like(x)
-    return max(x, one - one) + log(one + exp(-abs(x)))
+    """``log(1 + exp(x))`` without overflow; for float32 to 1e-7, absolute."""
+    return max(x, x.dtype.type(0)) + np.log1p(np.exp(-abs(x)))
+
+
+@overload(softplus, jit_options=_OPTIONS)
+def _softplus_overload(x):
+    if x != types.float32:
+        return lambda x: max(x, 0.0) + np.log1p(np.exp(-abs(x)))
+
+    zero, one = np.float32(0), np.float32(1)
+    return lambda x: max(x, zero) + log(one + exp(-abs(x)))
 
 
 def _one_like(x):
@@ -191,8 +204,18 @@ def uniform(counter, key):
 
 @register_jitable(**_OPTIONS)
 def normal(counter, key):
-    """A standard normal float64 from the uniforms 2n and 2n + 1 (Box & Muller 1958)."""
-    first = np.uint64(2) * counter
-    radius = (np.float64(squares32(first, key)) + 0.5) * 2.0**-32
-    angle = np.float64(squares32(first + np.uint64(1), key)) * 2.0**-32
+    """A standard normal float64 from the bits of two counters (Box & Muller 1958)."""
+    radius = (np.float64(squares32(counter, key)) + 0.5) * 2.0**-32
+    angle = np.float64(squares32(counter + np.uint64(1), key)) * 2.0**-32
     return math.sqrt(-2.0 * math.log(radius)) * math.cos(2.0 * math.pi * angle)
+
+
+# ---------------------------------------------------------------------------------------
+# what units, activations and losses have in common
+# ---------------------------------------------------------------------------------------
+@kernel
+def logistic(z, bias):
+    """Turn pre-activations without bias into their logistic function, in place."""
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            z[i, j] = sigmoid(z[i, j] + bias[j])

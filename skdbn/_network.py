@@ -45,10 +45,13 @@ class Network:
         """Number of units of each layer, input and output included."""
         return [len(self.coefs[0]), *map(len, self.intercepts)]
 
-    def predict(self, X, n_layers=None):
-        """Output for dense rows X, or that of the n_layers-th layer, in a new array."""
+    def predict(self, X, n_layers=None, link=True):
+        """Output for dense rows X, or that of the n_layers-th layer, in a new array.
+
+        Without the link the output layer gives its pre-activations.
+        """
         finishes = [ACTIVATIONS[name].forward for name in self.activations]
-        finishes.append(LOSSES[self.loss].link)
+        finishes.append(LOSSES[self.loss].link if link else ACTIVATIONS["identity"].forward)
         layers = list(zip(self.coefs, self.intercepts, finishes, strict=True))
         for coef, intercept, finish in layers[:n_layers]:
             X = X @ coef
@@ -128,7 +131,7 @@ class Backprop:
     def _batch(self, X, Y, rows, n):
         """Sum of the loss over some rows; the gradient is that of the sum over n."""
         batch = load_rows(X, rows, self.layers[0])
-        target = load_rows(Y, rows, self.targets)
+        target = batch if Y is X else load_rows(Y, rows, self.targets)
         loss = self._forward(len(batch), target)
         delta = self.layers[-1][: len(batch)]
         delta /= n

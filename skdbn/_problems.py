@@ -1,5 +1,7 @@
 """Level 3: what the mini-batch loop trains: parameters and a step."""
 
+from copy import deepcopy
+
 import numpy as np
 
 from ._batches import BLOCK_ROWS, load_rows
@@ -56,7 +58,8 @@ class EnergyProblem:
         self.phases = Phases(batch_size, *reversed(shapes[0]), energy.dtype)
         self.learning_rate = learning_rate
         self.optimizer = SGD(momentum, nesterov=False)
-        self.state = self.optimizer.init_state(self.theta) if state is None else state
+        # A copy, so that a step that fails leaves the caller's state alone.
+        self.state = deepcopy(state) or self.optimizer.init_state(self.theta)
         self.alpha = alpha
         self.batch_size = batch_size
         self.max_iter = max_iter

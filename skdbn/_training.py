@@ -79,6 +79,8 @@ class Monitor:
     estimator : estimator with ``max_iter`` and ``verbose``
     quantity : str
         What the loss is called in a verbose line.
+    name : str, default=None
+        What the estimator is called in messages; None for its class.
     epochs : range, default=None
         The epochs to run; None for ``max_iter`` from the first.
     patience : int, default=None
@@ -90,9 +92,17 @@ class Monitor:
     """
 
     def __init__(
-        self, estimator, quantity, *, epochs=None, patience=None, tol=0.0, validate=None
+        self,
+        estimator,
+        quantity,
+        *,
+        name=None,
+        epochs=None,
+        patience=None,
+        tol=0.0,
+        validate=None,
     ):
-        self.name = type(estimator).__name__
+        self.name = name or type(estimator).__name__
         self.max_iter = estimator.max_iter
         self.epochs = range(self.max_iter) if epochs is None else epochs
         self.verbose = estimator.verbose
@@ -139,7 +149,7 @@ class Monitor:
                 "was reached before the optimization converged. Increase max_iter, or "
                 "tol, or ignore this if the score is good enough.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=1,
             )
 
 
@@ -208,5 +218,5 @@ def _warn_diverged(name, epoch, advice):
         f"finite parameters were kept. {advice}, and check that the data are scaled "
         "(StandardScaler, MinMaxScaler).",
         ConvergenceWarning,
-        stacklevel=2,
+        stacklevel=1,
     )

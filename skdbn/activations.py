@@ -6,7 +6,7 @@ derivative, which all of them can tell from the activations alone.
 
 import numpy as np
 
-from ._kernels import kernel, sigmoid
+from ._kernels import kernel, logistic
 
 __all__ = ["ACTIVATIONS"]
 
@@ -30,7 +30,7 @@ class Logistic:
     @staticmethod
     def forward(z, bias):
         """Add the bias and apply the function, in place."""
-        _logistic(z, bias)
+        logistic(z, bias)
 
     @staticmethod
     def backward(a, delta):
@@ -67,13 +67,6 @@ class Relu:
 
 
 ACTIVATIONS = {"identity": Identity, "logistic": Logistic, "tanh": Tanh, "relu": Relu}
-
-
-@kernel
-def _logistic(z, bias):
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            z[i, j] = sigmoid(z[i, j] + bias[j])
 
 
 @kernel

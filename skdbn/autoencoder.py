@@ -13,7 +13,7 @@ from ._batches import (
     reconstruction_score,
 )
 from ._network import Network
-from ._params import named
+from ._params import named, resolve
 from .stack import PretrainedMixin, rbm_list
 from .units import UNITS, Unit
 
@@ -36,9 +36,10 @@ class DBNAutoencoder(
         that is cloned for each layer, one RBM for each layer, or ``RBM()`` if None. A
         ``FrozenEstimator`` of a fitted StackedRBM with these layer sizes is used as it
         is.
-    code : {"gaussian", "bernoulli"} or Unit, default="gaussian"
+    code : {"gaussian", "bernoulli"}, Unit or None, default=None
         Type of the units of the code, the ``hidden`` units of the topmost RBM.
-        "gaussian" makes a linear code, "bernoulli" one between 0 and 1.
+        "gaussian" makes a linear code, "bernoulli" one between 0 and 1. None is
+        "gaussian" above a prototype, and leaves a list or a frozen stack as it is.
     solver : {"adam", "sgd", "lbfgs"} or Optimizer, default="adam"
         How the weights are optimised. "lbfgs" works on all rows at once, which suits
         small data.
@@ -72,8 +73,9 @@ class DBNAutoencoder(
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the previous fit, without
         pretraining anew.
-    dtype : {"float32", "float64"} or dtype, default="float32"
-        Precision of the weights and of training.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the weights and of fine-tuning; ``rbm__dtype`` is that of
+        pretraining.
     verbose : bool, default=False
         Whether to print a line for each epoch.
     random_state : int, RandomState instance or None, default=None
@@ -82,7 +84,8 @@ class DBNAutoencoder(
     Attributes
     ----------
     stack_ : StackedRBM
-        The stack as it was after pretraining.
+        The stack as it was after pretraining, with weights of its own: it doubles the
+        size of a pickle.
     coefs_ : list of ndarray
         Weights; ``coefs_[i]`` has the shape (size of layer i, size of layer i + 1).
     intercepts_ : list of ndarray
@@ -142,7 +145,7 @@ class DBNAutoencoder(
     _parameter_constraints: dict = {
         **BaseNetwork._parameter_constraints,
         **PretrainedMixin._rbm_constraints,
-        "code": named(UNITS, Unit),
+        "code": [*named(UNITS, Unit), None],
     }
 
     def __init__(
@@ -150,7 +153,7 @@ class DBNAutoencoder(
         hidden_layer_sizes=(256, 64, 16),
         *,
         rbm=None,
-        code="gaussian",
+        code=None,
         solver="adam",
         alpha=0.0,
         batch_size="auto",
@@ -216,30 +219,33 @@ class DBNAutoencoder(
         return data, data
 
     def _start(self, task, data, n_outputs, random_state):
+        self._pretrain(task, data, self._prototypes(), random_state)
+        up, down = self.stack_._encoder(), self.stack_._decoder()
+        coefs, intercepts, activations = (a + b for a, b in zip(up, down, strict=True))
+        loss = self.stack_[0]._energy().visible.loss
+        return Network(coefs, intercepts, activations[:-1], loss)
+
+    def _prototypes(self):
+        """The parameter ``rbm`` with the units of the code in the topmost RBM."""
+        if isinstance(self.rbm, FrozenEstimator):
+            return None
         n_layers = len(layer_sizes(self.hidden_layer_sizes))
-        prototypes = None
-        if not isinstance(self.rbm, FrozenEstimator):
-            prototypes = [clone(rbm) for rbm in rbm_list(self.rbm, n_layers)]
-            prototypes[-1].set_params(hidden=self.code)
-        self._pretrain(task, data, prototypes, random_state)
-        rbms = self.stack_.rbms_
-        down = rbms[::-1]
-        self.coefs_ = [rbm.components_.T for rbm in rbms] + [
-            rbm.components_ for rbm in down
-        ]
-        self.intercepts_ = [rbm.intercept_hidden_ for rbm in rbms]
-        self.intercepts_ += [rbm.intercept_visible_ for rbm in down]
+        prototypes = [clone(rbm) for rbm in rbm_list(self.rbm, n_layers)]
+        is_list = isinstance(self.rbm, (list, tuple))
+        code = self.code or (prototypes[-1].hidden if is_list else "gaussian")
+        prototypes[-1].set_params(hidden=code)
+        return prototypes
 
-    @property
-    def _activations(self):
-        energies = [rbm._energy() for rbm in self.stack_.rbms_]
-        up = [energy.hidden.activation for energy in energies]
-        down = [energy.visible.activation for energy in reversed(energies)]
-        return up + down[:-1]
-
-    @property
-    def _loss(self):
-        return self.stack_.rbms_[0]._energy().visible.loss
+    def _check_before_pretraining(self, data, targets, keep):
+        super()._check_before_pretraining(data, targets, keep)
+        if self.code is None or not isinstance(self.rbm, FrozenEstimator):
+            return
+        top = resolve(self.rbm.estimator[-1].hidden, UNITS)
+        if type(top) is not type(resolve(self.code, UNITS)):
+            raise ValueError(
+                f"code={self.code!r}, but the topmost RBM of the frozen stack has the "
+                f"hidden units {top!r}. Leave code out, or fit a stack with such units on top."
+            )
 
     def _held_out_score(self, network, data, targets):
         return reconstruction_score(network.predict, data, network.dtype)

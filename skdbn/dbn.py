@@ -1,6 +1,7 @@
 """Deep belief networks for supervised learning."""
 
 from ._base import glorot_layer
+from ._network import Network
 from .mlp import BaseNetworkClassifier
 from .stack import PretrainedMixin
 
@@ -54,8 +55,9 @@ class DBNClassifier(PretrainedMixin, BaseNetworkClassifier):
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the previous fit, without
         pretraining anew.
-    dtype : {"float32", "float64"} or dtype, default="float32"
-        Precision of the weights and of training.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the weights and of fine-tuning; ``rbm__dtype`` is that of
+        pretraining.
     verbose : bool, default=False
         Whether to print a line for each epoch.
     random_state : int, RandomState instance or None, default=None
@@ -67,7 +69,8 @@ class DBNClassifier(PretrainedMixin, BaseNetworkClassifier):
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     stack_ : StackedRBM
-        The stack as it was after pretraining.
+        The stack as it was after pretraining, with weights of its own: it doubles the
+        size of a pickle.
     coefs_ : list of ndarray
         Weights; ``coefs_[i]`` has the shape (size of layer i, size of layer i + 1).
     intercepts_ : list of ndarray
@@ -123,7 +126,7 @@ class DBNClassifier(PretrainedMixin, BaseNetworkClassifier):
 
     >>> from sklearn.frozen import FrozenEstimator
     >>> tuned = DBNClassifier((128, 64), rbm=FrozenEstimator(dbn.stack_), random_state=1)
-    >>> tuned.fit(X_train, y_train).stack_ is dbn.stack_
+    >>> tuned.fit(X_train, y_train).stack_[0] is dbn.stack_[0]
     True
     """
 
@@ -169,14 +172,9 @@ class DBNClassifier(PretrainedMixin, BaseNetworkClassifier):
         self.verbose = verbose
         self.random_state = random_state
 
-    @property
-    def _activations(self):
-        return [rbm._energy().hidden.activation for rbm in self.stack_.rbms_]
-
     def _start(self, task, data, n_outputs, random_state):
         self._pretrain(task, data, self.rbm, random_state)
-        rbms = self.stack_.rbms_
-        top = len(rbms[-1].intercept_hidden_)
+        coefs, intercepts, activations = self.stack_._encoder()
+        top = len(intercepts[-1])
         coef, intercept = glorot_layer(top, n_outputs, "softmax", random_state, self.dtype)
-        self.coefs_ = [*(rbm.components_.T for rbm in rbms), coef]
-        self.intercepts_ = [*(rbm.intercept_hidden_ for rbm in rbms), intercept]
+        return Network([*coefs, coef], [*intercepts, intercept], activations, self._loss)

@@ -5,7 +5,7 @@ and says what the sum was. They are the losses of scikit-learn's MLP, with the s
 definition: summed over outputs, averaged over rows by the network.
 """
 
-from ._kernels import exp, kernel, log, sigmoid, softplus
+from ._kernels import exp, kernel, log, logistic, sigmoid, softplus
 
 __all__ = ["LOSSES"]
 
@@ -37,7 +37,7 @@ class BinaryLogLoss:
     @staticmethod
     def link(z, bias):
         """Turn pre-activations without bias into probabilities, in place."""
-        _logistic_link(z, bias)
+        logistic(z, bias)
 
     @staticmethod
     def gradient(z, bias, target):
@@ -66,13 +66,6 @@ LOSSES = {
     "binary_log_loss": BinaryLogLoss,
     "log_loss": LogLoss,
 }
-
-
-@kernel
-def _logistic_link(z, bias):
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            z[i, j] = sigmoid(z[i, j] + bias[j])
 
 
 @kernel

@@ -3,13 +3,14 @@
 from itertools import pairwise
 
 import numpy as np
+from scipy.special import expit, log_expit, log_softmax
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from ._base import BaseNetwork, glorot_layer, layer_sizes
 from ._batches import ACCEPTED_DTYPES, map_blocks
+from ._network import Network
 from ._sklearn import StrOptions
 from .activations import ACTIVATIONS
 
@@ -79,12 +80,16 @@ class BaseNetworkClassifier(
                     f"{classes[0]!r}."
                 )
             self.classes_ = classes
-        # LabelBinarizer gives one column for two classes, as scikit-learn's MLP has it.
-        targets = LabelBinarizer().fit(self.classes_).transform(y)
-        return data, targets.astype(np.uint8)
+        index = np.searchsorted(self.classes_, y)
+        if len(self.classes_) == 2:  # one output, as in scikit-learn's MLP
+            return data, index.astype(np.uint8)[:, np.newaxis]
+        targets = np.zeros((len(y), len(self.classes_)), np.uint8)
+        targets[np.arange(len(y)), index] = 1
+        return data, targets
 
     @property
     def _loss(self):
+        """Name of the loss for these classes."""
         return "binary_log_loss" if len(self.classes_) == 2 else "log_loss"
 
     def _held_out_score(self, network, data, targets):
@@ -120,8 +125,10 @@ class BaseNetworkClassifier(
         P : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        outputs = self._outputs(X)
-        return outputs if outputs.shape[1] > 1 else np.hstack([1 - outputs, outputs])
+        if self._is_binary():
+            log_odds = self._outputs(X, link=False)
+            return expit(np.hstack([-log_odds, log_odds]))
+        return self._outputs(X)
 
     def predict_log_proba(self, X):
         """Logarithms of the probabilities of the classes.
@@ -133,10 +140,18 @@ class BaseNetworkClassifier(
         Returns
         -------
         log_P : ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``; -inf where a probability is zero.
+            Columns in the order of ``classes_``; finite even where a probability is
+            rounded to zero.
         """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        if self._is_binary():
+            log_odds = self._outputs(X, link=False)
+            return log_expit(np.hstack([-log_odds, log_odds]))
+        return log_softmax(self._outputs(X, link=False), axis=1)
+
+    def _is_binary(self):
+        """Whether there are two classes, and one output."""
+        check_is_fitted(self)
+        return len(self.classes_) == 2
 
     def transform(self, X):
         """Activations of the last hidden layer.
@@ -167,9 +182,11 @@ def _class_index(outputs):
 class MLPClassifier(BaseNetworkClassifier):
     """Multi-layer perceptron classifier.
 
-    The network of :class:`~skdbn.DBNClassifier` without pretraining, and the parameters of
-    scikit-learn's :class:`~sklearn.neural_network.MLPClassifier`. With ``dtype="float64"``
-    and the same ``random_state`` it goes through the same losses as that one.
+    The network of :class:`~skdbn.DBNClassifier` without pretraining. Parameters mean what
+    they mean in scikit-learn's :class:`~sklearn.neural_network.MLPClassifier`, except that
+    ``learning_rate`` is what is called ``learning_rate_init`` there, or a schedule, and
+    that what belongs to a solver is set on the solver. With ``dtype="float64"`` and the
+    same step size and ``random_state``, the losses are the same, epoch for epoch.
 
     Parameters
     ----------
@@ -209,7 +226,7 @@ class MLPClassifier(BaseNetworkClassifier):
         The part that is held out for early stopping.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the previous fit.
-    dtype : {"float32", "float64"} or dtype, default="float32"
+    dtype : {"float32", "float64"}, default="float32"
         Precision of the weights and of training.
     verbose : bool, default=False
         Whether to print a line for each epoch.
@@ -321,10 +338,6 @@ class MLPClassifier(BaseNetworkClassifier):
     def _auto_batch_size(n_samples):
         return 200  # as in scikit-learn
 
-    @property
-    def _activations(self):
-        return [self.activation] * (len(self.coefs_) - 1)
-
     def _start(self, task, data, n_outputs, random_state):
         hidden = layer_sizes(self.hidden_layer_sizes)
         sizes = [data.shape[1], *hidden, n_outputs]
@@ -332,4 +345,5 @@ class MLPClassifier(BaseNetworkClassifier):
             glorot_layer(*pair, self.activation, random_state, self.dtype)
             for pair in pairwise(sizes)
         ]
-        self.coefs_, self.intercepts_ = map(list, zip(*layers, strict=True))
+        coefs, intercepts = map(list, zip(*layers, strict=True))
+        return Network(coefs, intercepts, [self.activation] * len(hidden), self._loss)

@@ -59,7 +59,7 @@ class RBM(
         Whether to draw the order of the rows anew in each epoch.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the parameters of the previous fit.
-    dtype : {"float32", "float64"} or dtype, default="float32"
+    dtype : {"float32", "float64"}, default="float32"
         Precision of the parameters and of training.
     verbose : bool, default=False
         Whether to print a line for each epoch.
@@ -204,7 +204,9 @@ class RBM(
         """
         keep = self.warm_start and hasattr(self, "components_")
         data = self._check_data(X, reset=not keep)
-        if not keep:
+        if keep:
+            self._check_unchanged()
+        else:
             self._initialize(data)
         self.reconstruction_errors_ = []
         self._train(X, y, data, range(self.max_iter), state=None)
@@ -218,7 +220,7 @@ class RBM(
 
         The rows are taken in mini-batches of ``batch_size``. The momentum of the
         parameters and the time of the schedules go on from call to call: one call is one
-        epoch.
+        epoch, and a schedule over the whole fit has ended after ``max_iter`` calls.
 
         Parameters
         ----------
@@ -240,6 +242,8 @@ class RBM(
         data = self._check_data(X, reset=first)
         if first:
             self._initialize(data)
+        else:
+            self._check_unchanged()
         n_done = len(self.reconstruction_errors_)
         epochs = range(n_done, n_done + 1)
         self._optimizer_state_ = self._train(X, y, data, epochs, self._optimizer_state_)
@@ -253,12 +257,27 @@ class RBM(
         )
         return data
 
+    def _check_unchanged(self):
+        """Raise where the parameters of an RBM that goes on are not those it began with."""
+        n_fitted = self._n_features_out
+        units = (resolve(self.visible, UNITS), resolve(self.hidden, UNITS))
+        if self.n_components != n_fitted or [*map(type, units)] != [
+            *map(type, self._units_)
+        ]:
+            raise ValueError(
+                f"This RBM was fitted with n_components={n_fitted} and units "
+                f"{self._units_}, and cannot go on with n_components={self.n_components} "
+                f"and units {units}. Use fit with warm_start=False to start anew."
+            )
+
     def _initialize(self, data):
         """Set the parameters that training starts from (Hinton 2010, section 8)."""
         self.random_state_ = check_random_state(self.random_state)
+        # Kept, so that later changes of parameters do not change the fitted model.
+        self._units_ = (resolve(self.visible, UNITS), resolve(self.hidden, UNITS))
         shape = (self.n_components, data.shape[1])
         mean = np.ravel(data.mean(axis=0, dtype=np.float64))
-        bias = resolve(self.visible, UNITS).initial_bias(mean, data.shape[0])
+        bias = self._units_[0].initial_bias(mean, data.shape[0])
         if not np.isfinite(bias.astype(self.dtype)).all():
             raise ValueError(
                 f"X holds values that are too large for dtype={self.dtype!r}, up to "
@@ -275,7 +294,8 @@ class RBM(
         """Run epochs from the fitted parameters, store the new ones; returns the state."""
         task = Task.root(self, X, y, max_subtasks=len(epochs))
         problem = self._problem(data, state)
-        monitor = Monitor(self, "reconstruction error", epochs=epochs)
+        name = "RBM {1}-{0}".format(*problem.energy.weights.shape)
+        monitor = Monitor(self, "reconstruction error", name=name, epochs=epochs)
         history = self.reconstruction_errors_
 
         def attributes(copy=np.copy):
@@ -297,7 +317,7 @@ class RBM(
 
     def _problem(self, data, state):
         """What the loop is to train, with the parameters' names turned into objects."""
-        energy, n_samples = self._energy(), data.shape[0]
+        energy, n_samples = self._energy().astype(self.dtype), data.shape[0]
         rate, size = self.learning_rate, self.batch_size
         if rate == "auto":
             rate = min(energy.visible.learning_rate, energy.hidden.learning_rate)
@@ -322,8 +342,7 @@ class RBM(
             self.components_,
             self.intercept_visible_,
             self.intercept_hidden_,
-            resolve(self.visible, UNITS),
-            resolve(self.hidden, UNITS),
+            *self._units_,
         )
 
     # -- the model ----------------------------------------------------------------------

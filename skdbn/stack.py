@@ -145,8 +145,7 @@ class StackedRBM(
                 rbm.fit(data)
             rbms.append(rbm)
             if self.verbose:
-                error = rbm.reconstruction_errors_[-1:]
-                print(f"[StackedRBM] layer {i + 1}/{len(sizes)}: {rbm}, error {error}")
+                print(f"[StackedRBM] layer {i + 1}/{len(sizes)}  {size} units", flush=True)
             if layer.end(attributes):
                 break
             if i + 1 < len(sizes):
@@ -218,9 +217,26 @@ class StackedRBM(
         energies, V = self._models_and_data(X)
         return reconstruction_score(_there_and_back(energies), V, energies[0].dtype)
 
+    def _encoder(self):
+        """The way up as layers of a network: weights, biases, names of activations."""
+        return (
+            [rbm.components_.T for rbm in self.rbms_],
+            [rbm.intercept_hidden_ for rbm in self.rbms_],
+            [energy.hidden.activation for energy in map(RBM._energy, self.rbms_)],
+        )
+
+    def _decoder(self):
+        """The way down as layers of a network: weights, biases, names of activations."""
+        rbms = self.rbms_[::-1]
+        return (
+            [rbm.components_ for rbm in rbms],
+            [rbm.intercept_visible_ for rbm in rbms],
+            [energy.visible.activation for energy in map(RBM._energy, rbms)],
+        )
+
     def __len__(self):
         """Return the number of layers."""
-        return len(layer_sizes(self.hidden_layer_sizes))
+        return len(getattr(self, "rbms_", None) or layer_sizes(self.hidden_layer_sizes))
 
     def __getitem__(self, layers):
         """Return an RBM, or the stack of a slice of the RBMs, which shares them."""
@@ -333,27 +349,33 @@ class PretrainedMixin:
     def _training_task(self, task):
         return task.subtask("fine-tune", max_subtasks=self.max_iter).begin()
 
-    def _pretrain(self, task, data, prototypes, random_state):
+    def _check_before_pretraining(self, data, targets, keep):
+        super()._check_before_pretraining(data, targets, keep)
+        if keep or isinstance(self.rbm, FrozenEstimator):
+            stack = self.stack_ if keep else _frozen_stack(self, data.shape[1])
+            check_visible_data(self, data, stack[0])
+        else:
+            rbm = self.rbm[:1] if isinstance(self.rbm, (list, tuple)) else self.rbm
+            check_visible_data(self, data, rbm_list(rbm, 1)[0])
+
+    def _pretrain(self, task, data, rbm, random_state):
         """Set ``stack_`` to a stack fitted to data, or to the frozen one."""
         subtask = task.subtask("pretrain")
         if isinstance(self.rbm, FrozenEstimator):
             subtask.begin()
-            self.stack_ = _frozen_stack(self.rbm.estimator, self, data.shape[1])
+            # Shares the RBMs, but does not change if the user's own stack is fitted again.
+            self.stack_ = self.rbm.estimator[:]
         else:
-            stack = StackedRBM(
-                self.hidden_layer_sizes, rbm=prototypes, verbose=self.verbose
-            )
-            n_layers = len(layer_sizes(self.hidden_layer_sizes))
-            check_visible_data(self, data, rbm_list(prototypes, n_layers)[0])
+            stack = StackedRBM(self.hidden_layer_sizes, rbm=rbm, verbose=self.verbose)
             self.stack_ = clone_with(stack, random_state)
             with subtask.begin_for(self.stack_):
                 self.stack_.fit(data)
         subtask.end()
 
 
-def _frozen_stack(stack, estimator, n_features):
-    """The fitted stack of a ``FrozenEstimator``, if it fits the estimator and data."""
-    name = type(estimator).__name__
+def _frozen_stack(estimator, n_features):
+    """The fitted stack in ``estimator.rbm``, if it fits the estimator and the data."""
+    name, stack = type(estimator).__name__, estimator.rbm.estimator
     if not isinstance(stack, StackedRBM):
         raise TypeError(
             f"rbm=FrozenEstimator(...) of {name} must hold a fitted StackedRBM, got "

@@ -31,8 +31,8 @@ def uniform(counter, key):
 
 
 def normal(counter, key):
-    radius = (squares32(2 * counter, key) + 0.5) / 2**32
-    angle = 2 * math.pi * squares32(2 * counter + 1, key) / 2**32
+    radius = (squares32(counter, key) + 0.5) / 2**32
+    angle = 2 * math.pi * squares32(counter + 1, key) / 2**32
     return math.sqrt(-2 * math.log(radius)) * math.cos(angle)
 
 
@@ -178,14 +178,20 @@ class Enumeration:
         return self.statistics(np.ones(len(V)), self.hidden_given(V) @ self.H, V)
 
     def cd_gradient(self, V, n_steps):
-        """What CD-k expects to find, with means for the last visible and hidden states."""
+        """What CD-k expects to find: visible means after one step, states after more."""
+        probabilities, visible = self.last_visible(V, n_steps)
+        hidden = MEAN[self.names[1]](visible @ self.weights.T + self.hidden_bias)
+        negative = self.statistics(probabilities.sum(axis=0), hidden, visible)
+        return [n - p for n, p in zip(negative, self.data_statistics(V), strict=True)]
+
+    def last_visible(self, V, n_steps):
+        """What a chain from each row of V may end in: probabilities, and visible values."""
         hidden = self.hidden_given(V)
+        if n_steps == 1:
+            return hidden, self.visible_given(self.H) @ self.V
         step = self.visible_given(self.H) @ self.hidden_given(self.V)
         hidden = hidden @ np.linalg.matrix_power(step, n_steps - 1)
-        V_mean = self.visible_given(self.H) @ self.V
-        H_mean = MEAN[self.names[1]](V_mean @ self.weights.T + self.hidden_bias)
-        negative = self.statistics(hidden.sum(axis=0), H_mean, V_mean)
-        return [n - p for n, p in zip(negative, self.data_statistics(V), strict=True)]
+        return hidden @ self.visible_given(self.H), self.V
 
     def exact_gradient(self, V):
         """Gradient of the negative log-likelihood of rows V, summed over them."""

@@ -2,6 +2,7 @@
 
 from itertools import chain, pairwise, product
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import _oracles as oracle
 import numpy as np
@@ -274,18 +275,6 @@ def test_lbfgs_trains_a_network():
 
 
 # -- the loop ---------------------------------------------------------------------------
-class FakeTask:
-    def __init__(self):
-        self.names = []
-
-    def subtask(self, name):
-        self.names.append(name)
-        return self
-
-    def end(self, attributes):
-        return False
-
-
 class FakeProblem:
     """Its loss of a row is the number of the row, and rows are all it learns."""
 
@@ -304,12 +293,14 @@ class FakeProblem:
     "shuffling", [None, np.random.RandomState(0)], ids=["as is", "drawn"]
 )
 def test_run_epochs_reports_the_mean_over_rows(shuffling):
-    problem, task = FakeProblem(), FakeTask()
+    problem, task = FakeProblem(), MagicMock()
+    task.subtask.return_value = task.begin.return_value = task
+    task.end.return_value = False
     order = np.arange(20, 31)  # 11 rows: batches of 4, 4 and 3
     monitor = Monitor(SimpleNamespace(max_iter=2, verbose=False), "loss")
     run_epochs(problem, order, shuffling, monitor, task, dict)
     assert monitor.losses == pytest.approx([25.0, 25.0], rel=1e-14)
-    assert task.names == ["epoch"] * 2
+    assert task.subtask.call_count == task.end.call_count == 2
     batches, times = zip(*problem.calls, strict=True)
     assert [len(batch) for batch in batches] == [4, 4, 3] * 2
     np.testing.assert_allclose(times, [0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3])

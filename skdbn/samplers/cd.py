@@ -11,10 +11,11 @@ from ._base import Sampler
 class CD(Sampler):
     """Contrastive divergence: a short Gibbs chain from each row of the batch [1]_.
 
-    Hidden states that drive the visible units are drawn; the visible states of the last
-    step, and the hidden states that answer to them, are replaced by their means, which
-    has the same expectation and less noise ([2]_, section 3). Visible states of earlier
-    steps are drawn too, so that the chain is a true Gibbs chain.
+    Hidden states that drive the visible units are drawn. The hidden states of the last
+    step are replaced by their means, which have the same expectation and less noise. With
+    one step, so are the visible states, as is usual ([2]_, section 3): it adds a small
+    bias to that of CD-1 itself. With more steps they are drawn, the chain is a true Gibbs
+    chain, and the limit of many steps is the gradient of the likelihood.
 
     Parameters
     ----------
@@ -44,10 +45,13 @@ class CD(Sampler):
     def negative(self, energy, phases, n, stream):
         V, H = phases.visible[n : 2 * n], phases.hidden[n : 2 * n]
         states = phases.states[:n]
-        for _ in range(self.n_steps - 1):
+        if self.n_steps == 1:
+            np.dot(states, energy.weights, out=V)
+            energy.visible.mean(V, energy.visible_bias)
+        else:
+            for _ in range(self.n_steps - 1):
+                energy.sample_visible(states, stream, V)
+                energy.sample_hidden(V, stream, states)
             energy.sample_visible(states, stream, V)
-            energy.sample_hidden(V, stream, states)
-        np.dot(states, energy.weights, out=V)
-        energy.visible.mean(V, energy.visible_bias)
         np.dot(V, energy.weights.T, out=H)
         energy.hidden.mean(H, energy.hidden_bias)

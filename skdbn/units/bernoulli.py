@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import logit
 
-from .._kernels import kernel, sigmoid, softplus, uniform
+from .._kernels import kernel, logistic, sigmoid, softplus, uniform
 from ._base import Unit
 
 # How far outside [0, 1] data may be: MinMaxScaler rounds its own training data to 1 + eps.
@@ -35,7 +35,7 @@ class Bernoulli(Unit):
     learning_rate = 0.1
 
     def mean(self, z, bias):
-        _mean(z, bias)
+        logistic(z, bias)
 
     def sample(self, z, bias, states, stream):
         _sample(z, bias, states, *stream.take(z.size))
@@ -58,6 +58,9 @@ class Bernoulli(Unit):
         return logit((mean * n_samples + 1.0) / (n_samples + 2.0))
 
     def check_data(self, X, feature_names):
+        if sparse.issparse(X) and not X.has_canonical_format:
+            X = X.copy()  # entries of one cell count together
+            X.sum_duplicates()
         values = X.data if sparse.issparse(X) else X
         lowest, highest = -_ROUNDING, 1 + _ROUNDING
         if values.size == 0 or (values.min() >= lowest and values.max() <= highest):
@@ -79,13 +82,6 @@ class Bernoulli(Unit):
 def _dense(row):
     """The row of extremes of a sparse or dense matrix as an array."""
     return row.toarray() if sparse.issparse(row) else row
-
-
-@kernel
-def _mean(z, bias):
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            z[i, j] = sigmoid(z[i, j] + bias[j])
 
 
 @kernel

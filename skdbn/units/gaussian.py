@@ -40,7 +40,7 @@ class Gaussian(Unit):
         z += bias
 
     def sample(self, z, bias, states, stream):
-        _sample(z, bias, states, *stream.take(z.size))
+        _sample(z, bias, states, *stream.take(2 * z.size))
 
     def log_partition(self, z, shift, direction):
         total = z + np.multiply.outer(shift, direction)
@@ -67,8 +67,8 @@ class Gaussian(Unit):
 @kernel
 def _sample(z, bias, states, start, key):
     for i in range(z.shape[0]):
-        first = start + np.uint64(i) * np.uint64(z.shape[1])
+        first = start + np.uint64(2) * np.uint64(i) * np.uint64(z.shape[1])
         for j in range(z.shape[1]):
             mean = z[i, j] + bias[j]
             z[i, j] = mean
-            states[i, j] = mean + normal(first + np.uint64(j), key)
+            states[i, j] = mean + normal(first + np.uint64(2) * np.uint64(j), key)
