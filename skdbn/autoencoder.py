@@ -244,7 +244,8 @@ class DBNAutoencoder(
         if type(top) is not type(resolve(self.code, UNITS)):
             raise ValueError(
                 f"code={self.code!r}, but the topmost RBM of the frozen stack has the "
-                f"hidden units {top!r}. Leave code out, or fit a stack with such units on top."
+                f"hidden units {top!r}. Leave code out, or fit a stack with such units on "
+                "top."
             )
 
     def _held_out_score(self, network, data, targets):
@@ -279,11 +280,9 @@ class DBNAutoencoder(
         check_is_fitted(self)
         codes = check_codes(self, X)
         half = len(self.coefs_) // 2
+        activations, loss = self._architecture_
         decoder = Network(
-            self.coefs_[half:],
-            self.intercepts_[half:],
-            self._activations[half:],
-            self._loss,
+            self.coefs_[half:], self.intercepts_[half:], activations[half:], loss
         ).astype(output_dtype(codes, self.dtype))
         return map_blocks(decoder.predict, codes, decoder.dtype, self.n_features_in_)
 

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax
+from scipy.special import expit
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
@@ -125,10 +125,12 @@ class BaseNetworkClassifier(
         P : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
         """
-        if self._is_binary():
-            log_odds = self._outputs(X, link=False)
-            return expit(np.hstack([-log_odds, log_odds]))
-        return self._outputs(X)
+        check_is_fitted(self)
+        if len(self.classes_) > 2:
+            return self._outputs(X)
+        # Each from the log-odds: 1 - p would lose what is below the rounding of 1.
+        log_odds = self._outputs(X, link=False)
+        return expit(np.hstack([-log_odds, log_odds]))
 
     def predict_log_proba(self, X):
         """Logarithms of the probabilities of the classes.
@@ -140,18 +142,10 @@ class BaseNetworkClassifier(
         Returns
         -------
         log_P : ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``; finite even where a probability is
-            rounded to zero.
+            Columns in the order of ``classes_``; -inf where a probability is zero.
         """
-        if self._is_binary():
-            log_odds = self._outputs(X, link=False)
-            return log_expit(np.hstack([-log_odds, log_odds]))
-        return log_softmax(self._outputs(X, link=False), axis=1)
-
-    def _is_binary(self):
-        """Whether there are two classes, and one output."""
-        check_is_fitted(self)
-        return len(self.classes_) == 2
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
 
     def transform(self, X):
         """Activations of the last hidden layer.

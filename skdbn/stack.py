@@ -354,9 +354,11 @@ class PretrainedMixin:
         if keep or isinstance(self.rbm, FrozenEstimator):
             stack = self.stack_ if keep else _frozen_stack(self, data.shape[1])
             check_visible_data(self, data, stack[0])
+        elif isinstance(self.rbm, (list, tuple)):
+            n_layers = len(layer_sizes(self.hidden_layer_sizes))
+            check_visible_data(self, data, rbm_list(self.rbm, n_layers)[0])
         else:
-            rbm = self.rbm[:1] if isinstance(self.rbm, (list, tuple)) else self.rbm
-            check_visible_data(self, data, rbm_list(rbm, 1)[0])
+            check_visible_data(self, data, RBM() if self.rbm is None else self.rbm)
 
     def _pretrain(self, task, data, rbm, random_state):
         """Set ``stack_`` to a stack fitted to data, or to the frozen one."""

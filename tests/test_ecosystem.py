@@ -192,7 +192,7 @@ def test_verbose_does_not_change_the_numbers(name, data, capsys):
     X, y = data
     loud = build(name, verbose=True, rbm__verbose=True).fit(X, y)
     out = capsys.readouterr().out
-    assert out.count("[RBM] epoch") == 6
+    assert out.count("[RBM ") == 6
     assert out.count(f"[{name}] epoch") == 3
     assert_same(loud, build(name).fit(X, y), X)
     assert capsys.readouterr().out == ""
@@ -307,7 +307,7 @@ def test_frozen_stack(name, solver, data):
     stack = build("StackedRBM", hidden_layer_sizes=sizes).fit(X)
     before = pickle.dumps(arrays(stack))
     tuned = build(name, rbm=FrozenEstimator(stack), solver=solver).fit(X, y)
-    assert tuned.stack_ is stack
+    assert all(a is b for a, b in zip(tuned.stack_.rbms_, stack.rbms_, strict=True))
     assert pickle.dumps(arrays(stack)) == before
     assert not np.shares_memory(tuned.coefs_[0], stack[0].components_)
     assert not np.array_equal(tuned.coefs_[0], stack[0].components_.T)
@@ -327,7 +327,7 @@ def test_frozen_stack_in_a_grid_search(name, data):
     before = pickle.dumps(arrays(stack))
     estimator = build(name, rbm=FrozenEstimator(stack))
     search = GridSearchCV(estimator, {"learning_rate": [0.01, 0.1]}, cv=2).fit(X, y)
-    assert search.best_estimator_.stack_ is stack
+    assert search.best_estimator_.stack_[0] is stack[0]
     assert pickle.dumps(arrays(stack)) == before
 
 
