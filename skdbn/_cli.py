@@ -91,9 +91,9 @@ def _add_benchmark_options(parser):
     add(
         "--jobs",
         type=_jobs,
-        default=1,
+        default=-1,
         metavar="N",
-        help="fits to run at once, -1 for one a core (default: 1, which times them best)",
+        help="fits to run at once (default: -1, one a core; 1 times them best)",
     )
     add("--seed", type=_whole_number(0), default=0, metavar="N", help="default: 0")
     add(
@@ -250,7 +250,7 @@ def _header(data, options):
         [
             f"data      {data.name}, {rows} rows x {columns} columns, {n_classes} classes",
             f"splits    {_splits(data, options)}, seed {options.seed}",
-            f"cores     {joblib.cpu_count()}, jobs {options.jobs}",
+            f"cores     {joblib.cpu_count()}, jobs {joblib.effective_n_jobs(options.jobs)}",
             f"versions  skdbn {skdbn.__version__}, {versions}",
         ]
     )

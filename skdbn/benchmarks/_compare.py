@@ -5,6 +5,7 @@ import warnings
 from collections import Counter
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import StratifiedKFold, check_cv
@@ -227,7 +228,11 @@ def _run(models, X, y, splits, n_jobs):
         for name, model in models.items()
         for split, (train, test) in enumerate(splits)
     )
-    return Parallel(n_jobs=n_jobs, return_as="generator_unordered")(fits)
+    # All splits of a model in one worker, so that it imports and compiles once; UMAP takes
+    # half a minute for that.
+    few = effective_n_jobs(n_jobs) <= len(models)
+    size = len(splits) if few else 1
+    return Parallel(n_jobs=n_jobs, batch_size=size, return_as="generator_unordered")(fits)
 
 
 def _fit_and_score(name, split, model, X, y, train, test, classes):

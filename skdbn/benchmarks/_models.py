@@ -45,11 +45,11 @@ _MAX_CATEGORIES = 32
 def _digits():
     """Return the models for the 8x8 digits of scikit-learn."""
     return {
-        **_baselines(code=16, hidden=256, max_iter=200),
-        "rbm": lambda: [skdbn.RBM(256), _logistic_on_codes()],
-        "stack": lambda: [skdbn.StackedRBM((256, 128)), _logistic_on_codes()],
+        **_baselines(code=16, hidden=256, max_iter=200, C=10),
+        "rbm": lambda: [skdbn.RBM(256), _logistic(C=10)],
+        "stack": lambda: [skdbn.StackedRBM((256, 128)), _logistic(C=10)],
         "autoencoder": lambda: [
-            skdbn.DBNAutoencoder((256, 64, 16)),
+            skdbn.DBNAutoencoder((256, 64, 16), max_iter=50),
             KNeighborsClassifier(),
         ],
         "dbn": lambda: [skdbn.DBNClassifier((256, 256), **_annealed(50))],
@@ -60,10 +60,10 @@ def _digits():
 def _mnist():
     """Return the models for the 28x28 digits of MNIST."""
     return {
-        **_baselines(code=32, hidden=500, max_iter=30),
+        **_baselines(code=32, hidden=500, max_iter=30, C=1),
         "pca-2": lambda: [PCA(2), KNeighborsClassifier(1)],
-        "rbm": lambda: [skdbn.RBM(500), _logistic_on_codes()],
-        "stack": lambda: [skdbn.StackedRBM((500, 500)), _logistic_on_codes()],
+        "rbm": lambda: [skdbn.RBM(500), _logistic(C=1)],
+        "stack": lambda: [skdbn.StackedRBM((500, 500)), _logistic(C=1)],
         "autoencoder": lambda: [
             skdbn.DBNAutoencoder(
                 (500, 250, 32), rbm=skdbn.RBM(max_iter=10), **_annealed(20)
@@ -86,19 +86,19 @@ def _mnist():
 def _table():
     """Return the models for a table of unknown size: nothing depends on its columns."""
     return {
-        **_baselines(code=8, hidden=128, max_iter=200),
+        **_baselines(code=8, hidden=128, max_iter=200, C=10),
         # A share of the variance suits any number of columns.
         "pca-knn": lambda: [PCA(0.95, svd_solver="full"), KNeighborsClassifier()],
-        "rbm": lambda: [skdbn.RBM(128), _logistic_on_codes()],
-        "stack": lambda: [skdbn.StackedRBM((128, 64)), _logistic_on_codes()],
+        "rbm": lambda: [skdbn.RBM(128), _logistic(C=10)],
+        "stack": lambda: [skdbn.StackedRBM((128, 64)), _logistic(C=10)],
         "autoencoder": lambda: [skdbn.DBNAutoencoder((128, 64, 8)), KNeighborsClassifier()],
         "dbn": lambda: [skdbn.DBNClassifier((128, 128), **_annealed(50))],
         "mlp": lambda: [skdbn.MLPClassifier((128,))],
     }
 
 
-def _baselines(code, hidden, max_iter):
-    """Return the models of other packages: sizes of code and hidden layer, MLP epochs."""
+def _baselines(code, hidden, max_iter, C):
+    """Return the models of other packages: sizes, MLP epochs, C of logistic on codes."""
     return {
         "knn": lambda: [KNeighborsClassifier()],
         "forest": lambda: [RandomForestClassifier(n_jobs=-1)],
@@ -108,7 +108,7 @@ def _baselines(code, hidden, max_iter):
         "sklearn-mlp": lambda: [SklearnMLPClassifier((hidden,), max_iter=max_iter)],
         "bernoulli-rbm": lambda: [
             BernoulliRBM(hidden, learning_rate=0.1, batch_size=20, n_iter=20),
-            _logistic_on_codes(),
+            _logistic(C),
         ],
     }
 
@@ -119,17 +119,18 @@ def _annealed(n_epochs):
     return {"learning_rate": rate, "max_iter": n_epochs, "tol": None}
 
 
-def _logistic_on_codes():
+def _logistic(C):
     """Make the logistic regression that follows every RBM, ours and others alike."""
-    return LogisticRegression(max_iter=1000)
+    return LogisticRegression(C=C, max_iter=1000)
 
 
 def _umap(n_components):
     """Make a UMAP transformer."""
     from umap import UMAP
 
-    # With a random state UMAP runs on one core, and warns unless told so.
-    return UMAP(n_components=n_components, n_jobs=1)
+    # With a random state UMAP runs on one core, and warns unless told so. 200 epochs are
+    # its own choice for large data; 500 for small ones take longest of all models here.
+    return UMAP(n_components=n_components, n_epochs=200, n_jobs=1)
 
 
 # --- Preparation of the data, fitted on the training rows only ---------------------------
