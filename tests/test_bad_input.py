@@ -734,3 +734,12 @@ def test_entries_of_one_cell_of_a_sparse_matrix_count_together():
 def test_lbfgs_needs_no_held_out_rows():
     few = X[:6], np.array([0, 0, 0, 0, 0, 1])
     assert build("MLPClassifier", solver="lbfgs", early_stopping=True).fit(*few).coefs_
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_log_probabilities_of_sure_predictions_are_finite(dtype):
+    mlp = build("MLPClassifier").fit(X, y)
+    mlp.intercepts_[-1][:] = 40
+    logs = mlp.predict_log_proba(X.astype(dtype))
+    np.testing.assert_allclose(logs[:, 0], -40, atol=5)  # 1 - p would be rounded to zero
+    np.testing.assert_array_equal(mlp.predict(X), 1)
