@@ -505,9 +505,10 @@ class RBM(
         """Pseudo-log-likelihood of each row.
 
         The sum over the columns of ``log p(v_j | all other columns)`` (Besag 1975), which
-        does not need the partition function. Exact for binary visible units, by
-        Gauss-Hermite quadrature for Gaussian ones; nothing is drawn at random, unlike in
-        scikit-learn's BernoulliRBM. The cost is that of ``n_features`` transforms.
+        does not need the partition function. Exact for binary visible units; for Gaussian
+        ones by Gauss-Hermite quadrature, which is accurate unless the weights of a column
+        are large, of several units. Nothing is drawn at random, unlike in scikit-learn's
+        BernoulliRBM. The cost is that of ``n_features`` transforms.
 
         Parameters
         ----------
