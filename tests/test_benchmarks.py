@@ -415,9 +415,8 @@ def test_umap_is_left_out_with_a_hint_if_missing(hide):
     assert list(models) == ["KNN"]
 
 
-def test_umap_is_there_if_installed():
-    if importlib.util.find_spec("umap") is None:
-        pytest.skip("umap-learn is not installed")
+def test_umap_is_there_if_installed(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "umap" or None)
     assert _models.without_umap(["knn", "umap-knn"]) == ["knn", "umap-knn"]
 
 

@@ -5,6 +5,7 @@ import pickle
 import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import threadpoolctl
 from _estimators import CLASSIFIERS, NAMES, PRETRAINED, WITH_RBM, build, small_rbm
@@ -250,7 +251,7 @@ def test_partial_fit_is_fit_in_pieces(data):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("container", ["pandas", "polars"])
 def test_set_output(name, container, data):
-    frame_type = pytest.importorskip(container).DataFrame
+    frame_type = {"pandas": pd, "polars": pl}[container].DataFrame
     X, y = data
     plain = build(name).fit(X, y).transform(X)
     frame = pd.DataFrame(X, columns=list("abcdefg"), index=np.arange(len(X)) + 100)
