@@ -77,7 +77,7 @@ class BaseNetworkClassifier(
             if len(classes) < 2:
                 raise ValueError(
                     f"{type(self).__name__} needs at least 2 classes in y, got 1 class: "
-                    f"{classes[0]!r}."
+                    f"{classes.tolist()[0]!r}."
                 )
             self.classes_ = classes
         index = np.searchsorted(self.classes_, y)

@@ -92,7 +92,7 @@ def _table():
         "rbm": lambda: [skdbn.RBM(128), _logistic(C=10)],
         "stack": lambda: [skdbn.StackedRBM((128, 64)), _logistic(C=10)],
         "autoencoder": lambda: [skdbn.DBNAutoencoder((128, 64, 8)), KNeighborsClassifier()],
-        "dbn": lambda: [skdbn.DBNClassifier((128, 128), **_annealed(50))],
+        "dbn": lambda: [skdbn.DBNClassifier((128, 128))],
         "mlp": lambda: [skdbn.MLPClassifier((128,))],
     }
 
