@@ -650,7 +650,7 @@ def test_data_outside_the_range_at_a_warm_start(name):
 
 
 @pytest.mark.parametrize(
-    "change", [{"hidden_layer_sizes": (5, 3)}, {"rbm__hidden": "gaussian"}]
+    "change", [{"hidden_layer_sizes": (5,)}, {"rbm__hidden": "gaussian"}]
 )
 @pytest.mark.parametrize("name", ["DBNAutoencoder", "DBNClassifier"])
 def test_a_network_does_not_change_with_the_stack_it_came_from(name, change):
@@ -727,7 +727,7 @@ def test_a_partial_fit_that_fails_changes_nothing():
 
 def test_entries_of_one_cell_of_a_sparse_matrix_count_together():
     twice = sparse.csr_array((np.full(2, 0.7), np.zeros(2, int), [0, 2]), shape=(1, 3))
-    with pytest.raises(ValueError, match=r"column 0, ranges from 0 to 1\.4|ranges from"):
+    with pytest.raises(ValueError, match=r"column 0, ranges from 1\.4 to 1\.4"):
         build("RBM").fit(twice)
 
 
