@@ -227,7 +227,9 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         network = self._network().astype(output_dtype(data, self.dtype))
         depth = len(network.coefs) if n_layers is None else n_layers
         predict = partial(network.predict, n_layers=depth, link=link)
-        return map_blocks(predict, data, network.dtype, network.sizes[depth])
+        return map_blocks(
+            predict, data, network.dtype, network.sizes[depth], multiplies=True
+        )
 
     def __sklearn_is_fitted__(self):
         """Whether there are weights, which a fit that failed does not leave."""

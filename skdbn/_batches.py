@@ -5,6 +5,9 @@ from scipy import sparse
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import validate_data
 
+from ._products import CSRRows
+from ._threads import share
+
 # Rows of a block in everything that is not training. Large enough for BLAS, small enough
 # that the working memory of predicting a million rows is a few tens of megabytes.
 BLOCK_ROWS = 2048
@@ -57,23 +60,42 @@ def load_rows(X, rows, out):
     return out[: batch.shape[0]]
 
 
-def map_blocks(function, X, dtype, n_columns=None):
-    """Apply a function of dense rows block by block, into one array of all the results.
+def dense_block(X, rows, dtype):
+    """A slice of rows of X (dense or CSR) in a dtype; a view of X where it can be."""
+    block = X[rows]
+    return (block.toarray() if sparse.issparse(X) else block).astype(dtype, copy=False)
+
+
+def take_rows(X, rows, out):
+    """Rows of X for a product: dense ones in the buffer out, CSR ones where they are."""
+    return CSRRows(X, rows) if sparse.issparse(X) else load_rows(X, rows, out)
+
+
+def map_blocks(function, X, dtype, n_columns=None, *, multiplies=False):
+    """Apply a function of rows block by block, into one array of all the results.
 
     Parameters
     ----------
     function : callable
-        From an array of shape (n, n_features) to (n, n_columns), or (n,) if None.
+        From an array of shape (n, n_features), not to be written to, to one of shape
+        (n, n_columns), or (n,) if None. Called on several threads.
     X : ndarray or CSR of shape (n_samples, n_features)
     dtype : dtype
         Of the blocks and of the result.
     n_columns : int, default=None
+    multiplies : bool, default=False
+        Whether the function does nothing but a product with its rows first, for which it
+        is given CSR ones as CSRRows.
     """
     n_samples = X.shape[0]
     result = np.empty(n_samples if n_columns is None else (n_samples, n_columns), dtype)
-    buffer = np.empty((min(n_samples, BLOCK_ROWS), X.shape[1]), dtype)
-    for rows in gen_batches(n_samples, BLOCK_ROWS):
-        result[rows] = function(load_rows(X, rows, buffer))
+
+    def fill(rows):
+        in_place = multiplies and sparse.issparse(X)
+        block = CSRRows(X, rows) if in_place else dense_block(X, rows, dtype)
+        result[rows] = function(block)
+
+    share(fill, list(gen_batches(n_samples, BLOCK_ROWS)))
     return result
 
 

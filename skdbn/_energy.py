@@ -10,6 +10,8 @@ ones). Everything here is exact; sampling is left to the samplers.
 
 import numpy as np
 
+from ._products import product_transposed
+
 
 class Energy:
     """An RBM's parameters and unit types.
@@ -43,8 +45,8 @@ class Energy:
 
     def hidden_mean(self, V):
         """Conditional means E[h | v], shape (n, n_components)."""
-        H = V @ self.weights.T
-        self.hidden.mean(H, self.hidden_bias)
+        H = np.empty((len(V), len(self.weights)), self.dtype)
+        self.hidden.mean(product_transposed(V, self.weights, H), self.hidden_bias)
         return H
 
     def visible_mean(self, H):
@@ -59,7 +61,7 @@ class Energy:
 
     def sample_hidden(self, V, stream, H):
         """Draw h given v into H; returns H."""
-        np.dot(V, self.weights.T, out=H)
+        product_transposed(V, self.weights, H)
         self.hidden.sample(H, self.hidden_bias, H, stream)
         return H
 

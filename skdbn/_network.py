@@ -1,10 +1,15 @@
 """Level 2: a feed-forward network: forward, backward, and nothing about training."""
 
+from functools import partial
+
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import gen_batches
 
-from ._batches import load_rows
+from ._batches import load_rows, take_rows
 from ._flat import add_scaled, flatten, views
+from ._products import CSRRows, left_gradient, product, product_transposed
+from ._threads import share, split
 from .activations import ACTIVATIONS
 from .losses import LOSSES
 
@@ -46,7 +51,7 @@ class Network:
         return [len(self.coefs[0]), *map(len, self.intercepts)]
 
     def predict(self, X, n_layers=None, link=True):
-        """Output for dense rows X, or that of the n_layers-th layer, in a new array.
+        """Output for rows X (dense or CSRRows), or that of the n_layers-th layer.
 
         Without the link the output layer gives its pre-activations.
         """
@@ -54,7 +59,7 @@ class Network:
         finishes.append(LOSSES[self.loss].link if link else ACTIVATIONS["identity"].forward)
         layers = list(zip(self.coefs, self.intercepts, finishes, strict=True))
         for coef, intercept, finish in layers[:n_layers]:
-            X = X @ coef
+            X = product(X, coef, np.empty((len(X), coef.shape[1]), self.dtype))
             finish(X, intercept)
         return X
 
@@ -81,78 +86,122 @@ class Backprop:
         arrays = [*network.coefs, *network.intercepts]
         depth = len(network.coefs)
 
-        def split(flat):
+        def divide(flat):
             parts = views(flat, [array.shape for array in arrays])
             return parts[:depth], parts[depth:]
 
         self.theta = flatten(arrays, dtype)
         self.gradient = np.empty_like(self.theta)
-        self.network = Network(*split(self.theta), network.activations, network.loss)
-        self.coef_grads, self.intercept_grads = split(self.gradient)
-        n_weights = sum(coef.size for coef in network.coefs)
-        self.weights, self.weight_grads = self.theta[:n_weights], self.gradient[:n_weights]
+        self.network = Network(*divide(self.theta), network.activations, network.loss)
+        self.coef_grads, self.intercept_grads = divide(self.gradient)
         self.alpha = alpha
         self.activations = [ACTIVATIONS[name] for name in network.activations]
         self.loss = LOSSES[network.loss]
         sizes = network.sizes
-        self.layers = [np.empty((n_rows, size), dtype) for size in sizes]
+        self.layers = [np.empty((n_rows, size), dtype) for size in sizes[1:]]
+        self.layers.insert(0, None)  # where dense rows come; CSR ones need no buffer
         self.deltas = [np.empty((n_rows, size), dtype) for size in sizes[1:-1]]
+        self.deltas.append(self.layers[-1])
         self.targets = np.empty((n_rows, sizes[-1]), dtype)
 
-    def __call__(self, X, Y, rows):
+        offsets = np.cumsum([0, *(coef.size for coef in network.coefs)])
+        self.offsets = [int(offset) for offset in offsets]
+        self._rows, self._weights = {}, {}  # how batches are divided, by their size
+
+    def __call__(self, X, Y, rows, learn=None):
         """Penalised mean loss over a batch of rows; its gradient is ``self.gradient``.
 
         Parameters
         ----------
         X : ndarray or CSR of shape (n_samples, n_inputs)
         Y : ndarray or CSR of shape (n_samples, n_outputs)
-        rows : slice or ndarray of int
+        rows : ndarray of int
+        learn : callable, default=None
+            ``learn(where, decay)`` is called for slices of the parameters as soon as their
+            gradient is there, on several threads, to make a step against the gradient and
+            ``decay`` times the parameters. By default the latter is added to the gradient.
         """
-        n = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
-        return self._penalised(self._batch(X, Y, rows, n), n)
+        n = len(rows)
+        return self._batch(X, Y, rows, n, self.alpha, learn or self._add_decay) / n
 
     def full(self, X, Y):
         """Penalised mean loss over all rows, a batch at a time, and its gradient."""
-        n = X.shape[0]
-        loss, gradient = 0.0, np.zeros_like(self.gradient)
-        for rows in gen_batches(n, len(self.targets)):
-            loss += self._batch(X, Y, rows, n)
+        n, loss, gradient = X.shape[0], 0.0, np.zeros_like(self.gradient)
+        for batch in gen_batches(n, len(self.targets)):
+            rows = np.arange(batch.start, batch.stop)
+            # The penalty counts once.
+            alpha = self.alpha if batch.start == 0 else 0.0
+            loss += self._batch(X, Y, rows, n, alpha, self._add_decay)
             gradient += self.gradient
         self.gradient[:] = gradient
-        return self._penalised(loss, n), self.gradient
+        return loss / n, self.gradient
 
-    def _penalised(self, loss, n):
-        """Mean of a summed loss over n rows, with the penalty and its gradient added."""
-        if self.alpha == 0:
-            return loss / n
-        add_scaled(self.weights, self.theta.dtype.type(self.alpha / n), self.weight_grads)
-        return (loss + 0.5 * self.alpha * float(self.weights @ self.weights)) / n
+    def _add_decay(self, where, decay):
+        """Add the derivative of the penalty to a slice of the gradient."""
+        if decay:
+            factor = self.theta.dtype.type(decay)
+            add_scaled(self.theta[where], factor, self.gradient[where])
 
-    def _batch(self, X, Y, rows, n):
-        """Sum of the loss over some rows; the gradient is that of the sum over n."""
-        batch = load_rows(X, rows, self.layers[0])
-        target = batch if Y is X else load_rows(Y, rows, self.targets)
-        loss = self._forward(len(batch), target)
-        delta = self.layers[-1][: len(batch)]
-        delta /= n
-        self._backward(delta)
+    def _batch(self, X, Y, rows, n, alpha, learn):
+        """Summed loss and penalty of some of n rows; the gradient is that of their mean."""
+        m = len(rows)
+        inputs = CSRRows(X, rows) if issparse(X) else self._input_buffer(X)[:m]
+        losses = share(partial(self._pass, X, Y, rows, n), self._row_slices(m))
+        learn_weights = partial(self._learn_weights, inputs, m, alpha, n, learn)
+        penalties = share(learn_weights, self._weight_slices(m))
+        learn(slice(self.offsets[-1], None), 0.0)
+        return sum(losses) + sum(penalties)
+
+    def _input_buffer(self, X):
+        """The input layer, made when the first dense rows come."""
+        if self.layers[0] is None:
+            self.layers[0] = np.empty((len(self.targets), X.shape[1]), self.theta.dtype)
+        return self.layers[0]
+
+    def _row_slices(self, m):
+        """The parts of a batch of m rows."""
+        if m not in self._rows:
+            self._rows[m] = split(m, 2 * m * self.offsets[-1])
+        return self._rows[m]
+
+    def _weight_slices(self, m):
+        """Layer and slice of its inputs, the parts of the weights for m rows."""
+        if m not in self._weights:
+            self._weights[m] = [
+                (i, columns)
+                for i, coef in enumerate(self.network.coefs)
+                for columns in split(len(coef), m * coef.size)
+            ]
+        return self._weights[m]
+
+    def _pass(self, X, Y, rows, n, part):
+        """Forward and back through the layers for a part of the rows; the summed loss."""
+        network, buffer = self.network, None if issparse(X) else self.layers[0][part]
+        a = take_rows(X, rows[part], buffer)
+        autoencodes = Y is X and buffer is not None
+        target = a if autoencodes else load_rows(Y, rows[part], self.targets[part])
+        for i, coef in enumerate(network.coefs):
+            a = product(a, coef, self.layers[i + 1][part])
+            if i < len(self.activations):
+                self.activations[i].forward(a, network.intercepts[i])
+        loss = self.loss.gradient(a, network.intercepts[-1], target)
+        delta = np.divide(a, n, out=a)
+        for i in reversed(range(1, len(network.coefs))):
+            delta = product_transposed(delta, network.coefs[i], self.deltas[i - 1][part])
+            self.activations[i - 1].backward(self.layers[i][part], delta)
         return loss
 
-    def _forward(self, n, target):
-        """Fill the layers; the last one with the derivatives of the loss, which it sums."""
-        network = self.network
-        for i, coef in enumerate(network.coefs):
-            z = np.dot(self.layers[i][:n], coef, out=self.layers[i + 1][:n])
-            if i < len(self.activations):
-                self.activations[i].forward(z, network.intercepts[i])
-        return self.loss.gradient(z, network.intercepts[-1], target)
-
-    def _backward(self, delta):
-        """Fill the gradient from the derivatives at the last pre-activations."""
-        network, n = self.network, len(delta)
-        for i in reversed(range(len(network.coefs))):
-            np.dot(self.layers[i][:n].T, delta, out=self.coef_grads[i])
+    def _learn_weights(self, inputs, m, alpha, n, learn, piece):
+        """Gradient and step for the weights of some inputs of a layer; their penalty."""
+        i, columns = piece
+        inputs = inputs if i == 0 else self.layers[i][:m]
+        delta, gradient = self.deltas[i][:m], self.coef_grads[i]
+        left_gradient(inputs, delta, columns, gradient[columns])
+        if columns.start == 0:
             np.sum(delta, axis=0, out=self.intercept_grads[i])
-            if i > 0:
-                delta = np.dot(delta, network.coefs[i].T, out=self.deltas[i - 1][:n])
-                self.activations[i - 1].backward(self.layers[i][:n], delta)
+        start, width = self.offsets[i], gradient.shape[1]
+        where = slice(start + columns.start * width, start + columns.stop * width)
+        theta = self.theta[where]
+        penalty = 0.5 * alpha * float(theta @ theta) if alpha else 0.0
+        learn(where, alpha / n)
+        return penalty

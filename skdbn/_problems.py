@@ -1,15 +1,25 @@
 """Level 3: what the mini-batch loop trains: parameters and a step."""
 
 from copy import deepcopy
+from functools import partial
 
 import numpy as np
+from scipy import sparse
 
-from ._batches import BLOCK_ROWS, load_rows
+from ._batches import BLOCK_ROWS
 from ._energy import Energy
-from ._flat import add_scaled, flatten, views
+from ._flat import flatten, views
 from ._network import Backprop
-from ._random import Stream
+from ._threads import share, split
 from .optimizers import SGD, FullBatchOptimizer
+
+try:
+    from .optimizers import LineSearchOptimizer
+except ImportError:
+
+    class LineSearchOptimizer: ...
+
+
 from .samplers import Phases
 
 
@@ -55,7 +65,13 @@ class EnergyProblem:
         self.gradient = np.empty_like(self.theta)
         self.gradients = views(self.gradient, shapes)
         self.sampler = sampler
-        self.phases = Phases(batch_size, *reversed(shapes[0]), energy.dtype)
+        self.phases = Phases(
+            batch_size,
+            *reversed(shapes[0]),
+            energy.dtype,
+            random_state,
+            sparse=sparse.issparse(data),
+        )
         self.learning_rate = learning_rate
         self.optimizer = SGD(momentum, nesterov=False)
         # A copy, so that a step that fails leaves the caller's state alone.
@@ -63,7 +79,6 @@ class EnergyProblem:
         self.alpha = alpha
         self.batch_size = batch_size
         self.max_iter = max_iter
-        self.stream = Stream(random_state)
 
     def restore(self, theta):
         """Go back to earlier parameters, at rest."""
@@ -72,17 +87,35 @@ class EnergyProblem:
 
     def step(self, rows, t):
         """Change the parameters for some rows; returns their reconstruction error."""
-        n = len(load_rows(self.data, rows, self.phases.visible))
-        self.phases.positive(self.energy, n, self.stream)
-        self.sampler.negative(self.energy, self.phases, n, self.stream)
-        error = self.phases.gradient(n, *self.gradients)
+        n, parts = len(rows), self.phases.parts(len(rows))
+        errors = share(partial(self._run_chain, rows), parts)
+        np.sum([part.difference for part in parts], axis=0, out=self.gradients[1])
         # The gradient is a sum over rows: so the penalty is multiplied by n, and the rate
         # divided, which spares a pass over the weights.
-        weights, weight_gradient = self.energy.weights.ravel(), self.gradients[0].ravel()
-        add_scaled(weights, self.theta.dtype.type(self.alpha * n), weight_gradient)
         rate = self.learning_rate(t, self.max_iter) / n
-        self.optimizer.step(self.theta, self.gradient, self.state, rate, t, self.max_iter)
-        return error / (n * self.data.shape[1])
+        numbers = self.optimizer.begin(self.state, rate, t, self.max_iter)
+        components = split(len(self.energy.weights), 2 * n * self.energy.weights.size)
+        share(partial(self._learn_weights, n, numbers), components)
+        self._descend(slice(self.energy.weights.size, None), 0.0, numbers)
+        return sum(errors) / (n * self.data.shape[1])
+
+    def _run_chain(self, rows, part):
+        """Both phases of a part of the batch; returns its reconstruction error."""
+        part.positive(self.energy, self.data, rows)
+        self.sampler.negative(self.energy, part)
+        return part.compare()
+
+    def _learn_weights(self, n, numbers, components):
+        """Gradient and step for the weights of a slice of the hidden units."""
+        weights, _, hidden_bias = self.gradients
+        self.phases.gradient(n, components, weights[components], hidden_bias[components])
+        width = weights.shape[1]
+        where = slice(components.start * width, components.stop * width)
+        self._descend(where, self.alpha * n, numbers)
+
+    def _descend(self, where, decay, numbers):
+        """The optimiser's step for a slice of the parameters."""
+        self.optimizer.descend(self.theta, self.gradient, self.state, where, decay, numbers)
 
 
 class NetworkProblem:
@@ -126,12 +159,18 @@ class NetworkProblem:
         self.state = self.solver.init_state(theta)
 
     def step(self, rows, t):
-        """Make one step of a mini-batch optimiser; returns the loss before it."""
-        loss = self.backprop(self.X, self.Y, rows)
-        rate = self.learning_rate(t, self.max_iter)
+        """Make a step of the optimiser on a batch; returns the loss before it."""
         gradient = self.backprop.gradient
-        self.solver.step(self.theta, gradient, self.state, rate, t, self.max_iter)
-        return loss
+        if isinstance(self.solver, LineSearchOptimizer):
+            objective = partial(self.backprop, self.X, self.Y, rows)
+            return self.solver.search(objective, self.theta, gradient, self.state)
+        rate = self.learning_rate(t, self.max_iter)
+        numbers = self.solver.begin(self.state, rate, t, self.max_iter)
+
+        def learn(where, decay):
+            self.solver.descend(self.theta, gradient, self.state, where, decay, numbers)
+
+        return self.backprop(self.X, self.Y, rows, learn)
 
     def minimize(self, tol, callback):
         """Run a full-batch optimiser; returns whether it converged."""

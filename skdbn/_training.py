@@ -17,6 +17,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches, shuffle
 
+from ._threads import serial_products
+
 # A loss so many times that of the first batch is divergence, even while it is finite.
 _EXPLODED = 1e4
 
@@ -175,11 +177,10 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
         subtask = task.subtask("epoch").begin()
         if shuffling is not None:
             rows = shuffle(rows, random_state=shuffling)
-        total = 0.0
-        for i, batch in enumerate(batches):
-            loss = problem.step(rows[batch], epoch + i / len(batches))
-            total += loss * (batch.stop - batch.start)
-            limit = _EXPLODED * max(loss, 1.0) if limit is None else limit
+        losses = _run_batches(problem, rows, batches, epoch)
+        total = sum(losses)
+        if limit is None:
+            limit = _EXPLODED * max(losses[0] / problem.batch_size, 1.0)
         healthy = np.isfinite(total) and total <= limit * len(rows)
         if not (healthy and np.isfinite(problem.theta).all()):
             problem.restore(finite)
@@ -193,6 +194,16 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
         if subtask.end(attributes) or done:
             return
     monitor.not_converged()
+
+
+def _run_batches(problem, rows, batches, epoch):
+    """Make a step for each batch; returns their summed losses."""
+    losses = []
+    with serial_products:  # once, not in each step
+        for i, batch in enumerate(batches):
+            loss = problem.step(rows[batch], epoch + i / len(batches))
+            losses.append(loss * (batch.stop - batch.start))
+    return losses
 
 
 def run_full_batch(problem, monitor, task, attributes):

@@ -93,7 +93,9 @@ class BaseNetworkClassifier(
         return "binary_log_loss" if len(self.classes_) == 2 else "log_loss"
 
     def _held_out_score(self, network, data, targets):
-        outputs = map_blocks(network.predict, data, network.dtype, targets.shape[1])
+        outputs = map_blocks(
+            network.predict, data, network.dtype, targets.shape[1], multiplies=True
+        )
         return float(np.mean(_class_index(outputs) == _class_index(targets)))
 
     def _stratify(self, targets):

@@ -1,24 +1,34 @@
 """Restricted Boltzmann machines."""
 
-from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_random_state, check_scalar, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from ._batches import auto_batch_size, check_codes, check_rows, map_blocks, output_dtype
+from ._batches import (
+    auto_batch_size,
+    check_codes,
+    check_rows,
+    dense_block,
+    map_blocks,
+    output_dtype,
+)
 from ._energy import Energy
 from ._params import named, resolve
 from ._problems import EnergyProblem
 from ._random import Stream
 from ._sklearn import Interval, Options, StrOptions, fit_method
+from ._threads import share
 from ._training import Monitor, Task, run_epochs
 from .samplers import SAMPLERS, Sampler
 from .schedules import SCHEDULES, Schedule, as_schedule
 from .units import UNITS, Unit
+
+# Chains that are run together, with a stream of random numbers of their own.
+_CHAINS_PER_BLOCK = 128
 
 
 class RBM(
@@ -367,7 +377,9 @@ class RBM(
             If X is not a finite 2-d array with ``n_features_in_`` columns.
         """
         energy, V = self._model_and_data(X)
-        return map_blocks(energy.hidden_mean, V, energy.dtype, self._n_features_out)
+        return map_blocks(
+            energy.hidden_mean, V, energy.dtype, self._n_features_out, multiplies=True
+        )
 
     def inverse_transform(self, X):
         """Expected states of the visible units given states of the hidden units.
@@ -405,7 +417,9 @@ class RBM(
         V : ndarray of shape (n_samples, n_features)
         """
         energy, V = self._model_and_data(X)
-        return map_blocks(energy.reconstruct, V, energy.dtype, self.n_features_in_)
+        return map_blocks(
+            energy.reconstruct, V, energy.dtype, self.n_features_in_, multiplies=True
+        )
 
     def gibbs(self, X, n_steps=1):
         """Draw from the model by Gibbs sampling, starting from X.
@@ -481,9 +495,16 @@ class RBM(
     def _run_chains(self, energy, start, n_steps):
         """Gibbs chains of n_steps from the rows of start, a block of chains at a time."""
         check_scalar(n_steps, "n_steps", Integral, min_val=1)
-        stream = Stream(self.random_state_)
-        chains = partial(energy.gibbs, n_steps=n_steps, stream=stream)
-        return map_blocks(chains, start, energy.dtype, self.n_features_in_)
+        result = np.empty((start.shape[0], self.n_features_in_), energy.dtype)
+
+        def run(chains):
+            rows, stream = chains
+            V = dense_block(start, rows, energy.dtype)
+            result[rows] = energy.gibbs(V, n_steps, stream)
+
+        blocks = gen_batches(len(result), _CHAINS_PER_BLOCK)
+        share(run, [(rows, Stream(self.random_state_)) for rows in blocks])
+        return result
 
     def free_energy(self, X):
         """Free energy of each row: minus its unnormalised log-probability.

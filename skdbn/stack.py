@@ -166,7 +166,8 @@ class StackedRBM(
         H : ndarray of shape (n_samples, hidden_layer_sizes[-1])
         """
         energies, V = self._models_and_data(X)
-        return map_blocks(_up(energies), V, energies[0].dtype, self._n_features_out)
+        up, dtype = _up(energies), energies[0].dtype
+        return map_blocks(up, V, dtype, self._n_features_out, multiplies=True)
 
     def inverse_transform(self, X):
         """Expected states of the visible units, going down by means from the top.
@@ -197,8 +198,8 @@ class StackedRBM(
         V : ndarray of shape (n_samples, n_features)
         """
         energies, V = self._models_and_data(X)
-        there_and_back = _there_and_back(energies)
-        return map_blocks(there_and_back, V, energies[0].dtype, self.n_features_in_)
+        there_and_back, dtype = _there_and_back(energies), energies[0].dtype
+        return map_blocks(there_and_back, V, dtype, self.n_features_in_, multiplies=True)
 
     def score(self, X, y=None):
         """Minus the mean squared error of ``reconstruct(X)``.
@@ -319,7 +320,9 @@ def check_visible_data(estimator, data, rbm):
 def _hidden_means(rbm, data):
     """What the next layer is trained on, in the precision of training."""
     energy = rbm._energy()
-    return map_blocks(energy.hidden_mean, data, energy.dtype, rbm.n_components)
+    return map_blocks(
+        energy.hidden_mean, data, energy.dtype, rbm.n_components, multiplies=True
+    )
 
 
 def _up(energies):

@@ -55,7 +55,7 @@ def twin_loss(network, alpha, X, Y):
     return loss
 
 
-ROWS = [slice(0, 11), slice(3, 8), np.array([10, 2, 2, 7]), np.array([5])]
+ROWS = [np.arange(11), np.arange(3, 8), np.array([10, 2, 2, 7]), np.array([5])]
 
 
 @EVERY
@@ -77,7 +77,7 @@ def test_gradient(loss, activation, alpha):
 def test_full_is_the_loss_of_all_rows(loss, activation, alpha):
     network, X, Y = make_network(loss, activation)
     whole = Backprop(network, 11, alpha, np.float64)
-    expected = whole(X, Y, slice(0, 11))
+    expected = whole(X, Y, np.arange(11))
     for n_rows in (1, 3, 4, 11, 20):
         for container in (np.asarray, sparse.csr_matrix):
             backprop = Backprop(network, n_rows, alpha, np.float64)
@@ -93,7 +93,7 @@ def test_float32_is_close_to_float64(loss, activation, alpha):
     single = Backprop(network, 11, alpha, np.float32)
     double = Backprop(network, 11, alpha, np.float64)
     assert single.gradient.dtype == np.float32
-    found, expected = single(X, Y, slice(0, 11)), double(X, Y, slice(0, 11))
+    found, expected = single(X, Y, np.arange(11)), double(X, Y, np.arange(11))
     np.testing.assert_allclose(found, expected, rtol=2e-6)
     np.testing.assert_allclose(single.gradient, double.gradient, rtol=1e-4, atol=1e-6)
 
@@ -122,7 +122,7 @@ def test_parameters_are_copied_into_one_array():
     network, X, Y = make_network("squared_error", "tanh")
     backprop = Backprop(network, 11, 0.1, np.float64)
     coef = network.coefs[0].copy()
-    backprop(X, Y, slice(0, 11))
+    backprop(X, Y, np.arange(11))
     backprop.theta[:] = 0
     assert all((coef == 0).all() for coef in backprop.network.coefs)
     assert all((b == 0).all() for b in backprop.network.intercepts)
@@ -431,7 +431,7 @@ def test_learning_rate_schedule_equals_steps_by_hand(name):
     kinds = {"sgd": SGDOptimizer, "adam": AdamOptimizer}
     reference = kinds[name](theta, learning_rate_init=0.0)
     for step in range(6):
-        backprop(X, y[:, None], slice(0, 2) if step % 2 == 0 else slice(2, 4))
+        backprop(X, y[:, None], np.array([0, 1]) if step % 2 == 0 else np.array([2, 3]))
         reference.learning_rate = reference.learning_rate_init = rate(step / 2, 3)
         reference.update_params(theta, [backprop.gradient])
     found = np.concatenate([np.ravel(a) for a in (*mlp.coefs_, *mlp.intercepts_)])

@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skdbn import RBM, MLPClassifier
-from skdbn.optimizers import SGD, sgd
+from skdbn.optimizers import SGD
 from skdbn.schedules import Ramp, Schedule, as_schedule
 from skdbn.units import Bernoulli, Gaussian
 
@@ -78,18 +78,14 @@ def test_invalid_parameters_name_the_class(parameters, use):
 # -- what the steps of training are given -----------------------------------------------
 @pytest.fixture
 def steps(monkeypatch):
-    """The (rate, momentum) of every step that the kernels of SGD make."""
-    calls = []
+    """The (rate, momentum) of every step that SGD makes."""
+    calls, numbers = [], SGD.numbers
 
-    def spy(kernel):
-        def step(theta, gradient, velocity, rate, momentum):
-            calls.append((float(rate), float(momentum)))
-            kernel(theta, gradient, velocity, rate, momentum)
+    def spy(optimizer, *args):
+        calls.append(numbers(optimizer, *args))
+        return calls[-1]
 
-        return step
-
-    for name in ("_step", "_nesterov_step"):
-        monkeypatch.setattr(sgd, name, spy(getattr(sgd, name)))
+    monkeypatch.setattr(SGD, "numbers", spy)
     return calls
 
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 
@@ -25,11 +26,50 @@ class Optimizer(ABC, BaseEstimator):
 
 
 class MiniBatchOptimizer(Optimizer):
-    """An optimiser that makes a step for each batch."""
+    """An optimiser that makes a step for each batch.
+
+    What a step does to one parameter depends on nothing but this parameter, so that a
+    step can be made a piece of the parameters at a time, on any number of threads.
+
+    Attributes
+    ----------
+    slots : tuple of str
+        Names of the arrays that change while training, each of the shape of theta.
+    """
+
+    slots: tuple = ()
+
+    def init_state(self, theta):
+        return {"n_steps": 0, **{name: np.zeros_like(theta) for name in self.slots}}
 
     @abstractmethod
-    def step(self, theta, gradient, state, learning_rate, t, max_iter):
-        """Change theta and the state in place; t is the time in epochs."""
+    def numbers(self, n_steps, learning_rate, t, max_iter):
+        """What step ``n_steps`` (from 1), at time t in epochs, hands to ``update``."""
+
+    @abstractmethod
+    def update(self, theta, gradient, *arrays_and_numbers):
+        """Change theta and the arrays of the slots in place, all of them flat pieces.
+
+        They are followed by ``decay``, which times theta is to be added to the gradient
+        (the derivative of an L2 penalty), and by the ``numbers`` of the step.
+        """
+
+    def begin(self, state, learning_rate, t, max_iter):
+        """Count a step; returns its numbers."""
+        state["n_steps"] += 1
+        return self.numbers(state["n_steps"], learning_rate, t, max_iter)
+
+    def descend(self, theta, gradient, state, where, decay, numbers):
+        """Make a step for the slice ``where`` of the parameters."""
+        arrays = [state[name][where] for name in self.slots]
+        # Scalars in theta's own type: a Python float would make the whole kernel float64.
+        scalars = map(theta.dtype.type, (decay, *numbers))
+        self.update(theta[where], gradient[where], *arrays, *scalars)
+
+    def step(self, theta, gradient, state, learning_rate, t, max_iter, decay=0.0):
+        """Make a whole step: change theta and the state in place."""
+        numbers = self.begin(state, learning_rate, t, max_iter)
+        self.descend(theta, gradient, state, slice(None), decay, numbers)
 
 
 class FullBatchOptimizer(Optimizer):

@@ -36,6 +36,7 @@ class Adam(MiniBatchOptimizer):
     """
 
     learning_rate = 0.001
+    slots = ("mean", "square")
 
     _parameter_constraints: dict = {
         "beta_1": [Interval(Real, 0, 1, closed="left")],
@@ -48,14 +49,9 @@ class Adam(MiniBatchOptimizer):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def init_state(self, theta):
-        return {"mean": np.zeros_like(theta), "square": np.zeros_like(theta), "n_steps": 0}
-
-    def step(self, theta, gradient, state, learning_rate, t, max_iter):
-        state["n_steps"] = n = state["n_steps"] + 1
-        correction = sqrt(1.0 - self.beta_2**n) / (1.0 - self.beta_1**n)
-        # Scalars in theta's own type: a Python float would make the whole kernel float64.
-        scalars = (
+    def numbers(self, n_steps, learning_rate, t, max_iter):
+        correction = sqrt(1.0 - self.beta_2**n_steps) / (1.0 - self.beta_1**n_steps)
+        return (
             learning_rate * correction,
             self.beta_1,
             1.0 - self.beta_1,
@@ -63,15 +59,17 @@ class Adam(MiniBatchOptimizer):
             1.0 - self.beta_2,
             self.epsilon,
         )
-        _step(
-            theta, gradient, state["mean"], state["square"], *map(theta.dtype.type, scalars)
-        )
+
+    def update(self, theta, gradient, *arrays_and_numbers):
+        _step(theta, gradient, *arrays_and_numbers)
 
 
 @kernel
-def _step(theta, gradient, mean, square, rate, beta_1, rest_1, beta_2, rest_2, epsilon):
+def _step(
+    theta, gradient, mean, square, decay, rate, beta_1, rest_1, beta_2, rest_2, epsilon
+):
     for i in range(theta.size):
-        g = gradient[i]
+        g = gradient[i] + decay * theta[i]
         m = beta_1 * mean[i] + rest_1 * g
         s = beta_2 * square[i] + rest_2 * g * g
         mean[i] = m

@@ -2,8 +2,6 @@
 
 from numbers import Real
 
-import numpy as np
-
 from .._kernels import kernel
 from .._sklearn import Interval
 from ..schedules import Schedule
@@ -38,6 +36,7 @@ class SGD(MiniBatchOptimizer):
     """
 
     learning_rate = 0.01
+    slots = ("velocity",)
 
     _parameter_constraints: dict = {
         "momentum": [Interval(Real, 0, 1, closed="left"), Schedule],
@@ -48,10 +47,7 @@ class SGD(MiniBatchOptimizer):
         self.momentum = momentum
         self.nesterov = nesterov
 
-    def init_state(self, theta):
-        return {"velocity": np.zeros_like(theta)}
-
-    def step(self, theta, gradient, state, learning_rate, t, max_iter):
+    def numbers(self, n_steps, learning_rate, t, max_iter):
         momentum = self.momentum
         if isinstance(momentum, Schedule):
             momentum = momentum(t, max_iter)
@@ -60,22 +56,26 @@ class SGD(MiniBatchOptimizer):
                 f"momentum must be in [0, 1), but {self.momentum!r} gives {momentum:g} at "
                 f"epoch {t:g}."
             )
-        update, scalar = _nesterov_step if self.nesterov else _step, theta.dtype.type
-        update(theta, gradient, state["velocity"], scalar(learning_rate), scalar(momentum))
+        return learning_rate, momentum
+
+    def update(self, theta, gradient, *arrays_and_numbers):
+        change = _nesterov_step if self.nesterov else _step
+        change(theta, gradient, *arrays_and_numbers)
 
 
 @kernel
-def _step(theta, gradient, velocity, learning_rate, momentum):
+def _step(theta, gradient, velocity, decay, learning_rate, momentum):
     for i in range(theta.size):
-        v = momentum * velocity[i] - learning_rate * gradient[i]
+        g = gradient[i] + decay * theta[i]
+        v = momentum * velocity[i] - learning_rate * g
         velocity[i] = v
         theta[i] += v
 
 
 @kernel
-def _nesterov_step(theta, gradient, velocity, learning_rate, momentum):
+def _nesterov_step(theta, gradient, velocity, decay, learning_rate, momentum):
     for i in range(theta.size):
-        g = learning_rate * gradient[i]
+        g = learning_rate * (gradient[i] + decay * theta[i])
         v = momentum * velocity[i] - g
         velocity[i] = v
         theta[i] += momentum * v - g

@@ -4,6 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
+from .._products import product_transposed
 from .._sklearn import Interval
 from ._base import Sampler
 
@@ -42,16 +43,15 @@ class CD(Sampler):
     def __init__(self, n_steps=1):
         self.n_steps = n_steps
 
-    def negative(self, energy, phases, n, stream):
-        V, H = phases.visible[n : 2 * n], phases.hidden[n : 2 * n]
-        states = phases.states[:n]
+    def negative(self, energy, part):
+        V, H = part.visible_model, part.hidden_model
         if self.n_steps == 1:
-            np.dot(states, energy.weights, out=V)
+            np.dot(part.states, energy.weights, out=V)
             energy.visible.mean(V, energy.visible_bias)
         else:
             for _ in range(self.n_steps - 1):
-                energy.sample_visible(states, stream, V)
-                energy.sample_hidden(V, stream, states)
-            energy.sample_visible(states, stream, V)
-        np.dot(V, energy.weights.T, out=H)
+                energy.sample_visible(part.states, part.stream, V)
+                energy.sample_hidden(V, part.stream, part.states)
+            energy.sample_visible(part.states, part.stream, V)
+        product_transposed(V, energy.weights, H)
         energy.hidden.mean(H, energy.hidden_bias)
