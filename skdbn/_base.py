@@ -135,6 +135,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
                 "coefs_": [copy(coef) for coef in network.coefs],
                 "intercepts_": [copy(intercept) for intercept in network.intercepts],
                 "n_iter_": len(monitor.losses),
+                "n_evaluations_": problem.backprop.n_evaluations,
                 **self._history(monitor),
             }
 

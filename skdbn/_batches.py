@@ -16,11 +16,53 @@ BLOCK_ROWS = 2048
 ACCEPTED_DTYPES = tuple(map(np.dtype, "dfbBhHiIlLqQ?"))
 
 
+class ComputedRows:
+    """Rows that are a function of other rows and are computed whenever they are read.
+
+    Takes the place of an array that would be too large to keep.
+
+    Parameters
+    ----------
+    function : callable
+        From an array or CSRRows of shape (n, n_features) to an array (n, n_columns).
+    X : ndarray or CSR of shape (n_samples, n_features)
+    dtype : dtype
+    n_columns : int
+    """
+
+    def __init__(self, function, X, dtype, n_columns):
+        self.function = function
+        self.X = X
+        self.dtype = dtype
+        self.shape = (X.shape[0], n_columns)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        in_place = sparse.issparse(self.X)
+        X = CSRRows(self.X, rows) if in_place else dense_block(self.X, rows, self.dtype)
+        return self.function(X)
+
+    def mean(self, axis, dtype):
+        """Means of the columns, as those of an array."""
+        blocks = gen_batches(len(self), BLOCK_ROWS)
+        sums = share(lambda rows: self[rows].sum(axis=axis, dtype=dtype), list(blocks))
+        return np.sum(sums, axis=0) / len(self)
+
+
 def check_rows(estimator, X, reset=False):
     """Validate X for an estimator, copying nothing that blocks can be read from."""
-    return validate_data(
+    if isinstance(X, ComputedRows):  # ours: they come from rows that have been validated
+        estimator.n_features_in_ = X.shape[1]
+        return X
+    data = validate_data(
         estimator, X, accept_sparse="csr", dtype=ACCEPTED_DTYPES, order="C", reset=reset
     )
+    if sparse.issparse(data) and not data.has_canonical_format:
+        data = data.copy()  # entries of one cell count together, in squares too
+        data.sum_duplicates()
+    return data
 
 
 def check_codes(estimator, X):
@@ -51,7 +93,7 @@ def load_rows(X, rows, out):
         batch = X[rows].toarray()
     elif isinstance(rows, slice):
         batch = X[rows]
-    elif X.dtype == out.dtype:
+    elif isinstance(X, np.ndarray) and X.dtype == out.dtype:
         # mode="clip" lets take() write to out without a buffer of its own.
         return np.take(X, rows, axis=0, out=out[: len(rows)], mode="clip")
     else:

@@ -106,6 +106,7 @@ class Backprop:
 
         offsets = np.cumsum([0, *(coef.size for coef in network.coefs)])
         self.offsets = [int(offset) for offset in offsets]
+        self.n_evaluations = 0
         self._rows, self._weights = {}, {}  # how batches are divided, by their size
 
     def __call__(self, X, Y, rows, learn=None):
@@ -122,10 +123,12 @@ class Backprop:
             ``decay`` times the parameters. By default the latter is added to the gradient.
         """
         n = len(rows)
+        self.n_evaluations += 1
         return self._batch(X, Y, rows, n, self.alpha, learn or self._add_decay) / n
 
     def full(self, X, Y):
         """Penalised mean loss over all rows, a batch at a time, and its gradient."""
+        self.n_evaluations += 1
         n, loss, gradient = X.shape[0], 0.0, np.zeros_like(self.gradient)
         for batch in gen_batches(n, len(self.targets)):
             rows = np.arange(batch.start, batch.stop)

@@ -11,15 +11,7 @@ from ._energy import Energy
 from ._flat import flatten, views
 from ._network import Backprop
 from ._threads import share, split
-from .optimizers import SGD, FullBatchOptimizer
-
-try:
-    from .optimizers import LineSearchOptimizer
-except ImportError:
-
-    class LineSearchOptimizer: ...
-
-
+from .optimizers import SGD, FullBatchOptimizer, LineSearchOptimizer
 from .samplers import Phases
 
 

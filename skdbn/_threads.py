@@ -42,57 +42,96 @@ def split(n, work):
 
 
 class SerialProducts:
-    """Context in which BLAS works on the calling thread; it is entered and left in pairs.
+    """Context in which BLAS works on the calling thread; to be entered anywhere, nested.
 
-    The limit holds for the whole process, so that fits in several threads share one: the
-    first to come saves what there was, the last to go restores it.
+    Most BLAS have one limit for the process, which fits in several threads have to share:
+    the first to come saves what there was, the last to go restores it. With OpenMP, each
+    thread has a limit of its own.
     """
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._libraries = None
-        self._saved = []
-        self._depth = 0
+        self._process = self._threads = None
+        self._local = threading.local()
         self.n_threads = 1
 
     def __enter__(self):
         with self._lock:
-            if self._depth == 0:
-                self._limit()
-            self._depth += 1
+            if self._process is None:
+                self._find_libraries()
+            self._process.enter()
+            limits = self._of_this_thread()
+            limits.enter()
+            self.n_threads = min([*self._process.saved, *limits.saved], default=1)
         return self
 
     def __exit__(self, *exc_info):
         with self._lock:
-            self._depth -= 1
-            if self._depth == 0:
-                self.restore()
+            self._of_this_thread().leave()
+            self._process.leave()
 
-    def _limit(self):
-        """Save how many threads each BLAS has and leave it one."""
-        if self._libraries is None:
-            found = ThreadpoolController().select(user_api="blas")
-            self._libraries = found.lib_controllers
-        self._saved = [library.get_num_threads() for library in self._libraries]
-        self.n_threads = min(self._saved, default=1)
-        self.limit_this_thread()
+    def _find_libraries(self):
+        """Sort the BLAS of the process by whom their limits hold for."""
+        found = ThreadpoolController().select(user_api="blas").lib_controllers
+        each = [getattr(library, "threading_layer", "") == "openmp" for library in found]
+        self._process = _Limits([b for b, own in zip(found, each, strict=True) if not own])
+        self._threads = [b for b, own in zip(found, each, strict=True) if own]
 
-    def limit_this_thread(self):
-        """Leave BLAS one thread; some (with OpenMP) are to be told by each caller."""
-        for library in self._libraries:
-            library.set_num_threads(1)
-
-    def restore(self):
-        """Give each BLAS the threads that it had."""
-        for library, n_threads in zip(self._libraries, self._saved, strict=True):
-            library.set_num_threads(n_threads)
+    def _of_this_thread(self):
+        """The limits that hold for the calling thread alone."""
+        if not hasattr(self._local, "limits"):
+            self._local.limits = _Limits(self._threads)
+        return self._local.limits
 
     def after_fork(self):
         """In a forked child no fit goes on, whatever went on in its parent."""
         self._lock = threading.Lock()
-        if self._depth:
-            self._depth = 0
-            self.restore()
+        if self._process is not None:
+            self._process.leave_all()
+            self._of_this_thread().leave_all()
+
+
+class _Limits:
+    """Leaves BLAS libraries one thread from the first ``enter`` to the last ``leave``."""
+
+    def __init__(self, libraries):
+        self.libraries = libraries
+        self.saved = []
+        self.depth = 0
+
+    def enter(self):
+        """Limit the libraries, unless they are."""
+        if self.depth == 0:
+            self.saved = [library.get_num_threads() for library in self.libraries]
+            for library in self.libraries:
+                _set_num_threads(library, 1)
+        self.depth += 1
+
+    def leave(self):
+        """Give the libraries what they had, if nobody else needs the limit."""
+        self.depth -= 1
+        if self.depth == 0:
+            for library, n_threads in zip(self.libraries, self.saved, strict=True):
+                _set_num_threads(library, n_threads)
+
+    def leave_all(self):
+        """Leave as often as there was entered."""
+        if self.depth:
+            self.depth = 1
+            self.leave()
+
+
+def _set_num_threads(library, n_threads):
+    """Set the limit of a library from any thread."""
+    # New versions of threadpoolctl obey one thread only, lest several restore their limits
+    # in the wrong order, which is seen to above.
+    release = getattr(library, "clear_controlling_thread", None)
+    if release is None:
+        library.set_num_threads(n_threads)
+        return
+    release(force=True)
+    library.set_num_threads(n_threads)
+    release(force=True)
 
 
 serial_products = SerialProducts()
@@ -149,13 +188,12 @@ class _Helper(threading.Thread):
         self.start()
 
     def run(self):
-        serial_products.limit_this_thread()
-        with np.errstate(all="ignore"):
-            while True:
-                self.awake.acquire()
+        while True:
+            self.awake.acquire()
+            with serial_products, np.errstate(all="ignore"):
                 self.job.work()
-                self.job = None
-                self.pool.idle.append(self)
+            self.job = None
+            self.pool.idle.append(self)
 
 
 class _Pool:
@@ -201,7 +239,7 @@ def share(function, items):
         What the function returned, in the order of the items.
     """
     with serial_products:
-        if len(items) == 1 or serial_products.n_threads == 1:
+        if len(items) < 2 or serial_products.n_threads == 1:
             return [function(item) for item in items]
         job = _Job(function, items)
         _pool.recruit(job, min(len(items), serial_products.n_threads) - 1)

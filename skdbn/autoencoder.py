@@ -40,9 +40,10 @@ class DBNAutoencoder(
         Type of the units of the code, the ``hidden`` units of the topmost RBM.
         "gaussian" makes a linear code, "bernoulli" one between 0 and 1. None is
         "gaussian" above a prototype, and leaves a list or a frozen stack as it is.
-    solver : {"adam", "sgd", "lbfgs"} or Optimizer, default="adam"
-        How the weights are optimised. "lbfgs" works on all rows at once, which suits
-        small data.
+    solver : str or Optimizer, default="adam"
+        How the weights are optimised: "sgd", "adagrad", "rmsprop", "adadelta", "adam" or
+        "adamw" make a step for each batch; "cg" makes line searches on each batch, which
+        should be large; "lbfgs" works on all rows at once, which suits small data.
     alpha : float, default=0.0
         L2 penalty on the weights; as in scikit-learn's MLP, it adds
         ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
@@ -103,6 +104,8 @@ class DBNAutoencoder(
         The largest of them.
     n_iter_ : int
         Number of epochs run.
+    n_evaluations_ : int
+        How often the loss and its gradient were computed, of a batch or of all rows.
     n_layers_ : int
         Number of layers, input and output included.
     n_outputs_ : int

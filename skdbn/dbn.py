@@ -22,9 +22,10 @@ class DBNClassifier(PretrainedMixin, BaseNetworkClassifier):
         that is cloned for each layer, one RBM for each layer, or ``RBM()`` if None. A
         ``FrozenEstimator`` of a fitted StackedRBM with these layer sizes is used as it
         is.
-    solver : {"adam", "sgd", "lbfgs"} or Optimizer, default="adam"
-        How the weights are optimised. "lbfgs" works on all rows at once, which suits
-        small data.
+    solver : str or Optimizer, default="adam"
+        How the weights are optimised: "sgd", "adagrad", "rmsprop", "adadelta", "adam" or
+        "adamw" make a step for each batch; "cg" makes line searches on each batch, which
+        should be large; "lbfgs" works on all rows at once, which suits small data.
     alpha : float, default=0.0001
         L2 penalty on the weights; as in scikit-learn's MLP, it adds
         ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
@@ -88,6 +89,8 @@ class DBNClassifier(PretrainedMixin, BaseNetworkClassifier):
         The largest of them.
     n_iter_ : int
         Number of epochs run.
+    n_evaluations_ : int
+        How often the loss and its gradient were computed, of a batch or of all rows.
     n_layers_ : int
         Number of layers, input and output included.
     n_outputs_ : int

@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state, check_scalar, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from ._batches import (
+    ComputedRows,
     auto_batch_size,
     check_codes,
     check_rows,
@@ -262,9 +263,9 @@ class RBM(
     def _check_data(self, X, reset):
         """Validate training data; nothing is copied but what no kernel could read."""
         data = check_rows(self, X, reset=reset)
-        resolve(self.visible, UNITS).check_data(
-            data, getattr(self, "feature_names_in_", None)
-        )
+        if not isinstance(data, ComputedRows):  # those are states of the layer below
+            names = getattr(self, "feature_names_in_", None)
+            resolve(self.visible, UNITS).check_data(data, names)
         return data
 
     def _check_unchanged(self):

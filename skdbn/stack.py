@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._base import layer_sizes
 from ._batches import (
+    ComputedRows,
     check_codes,
     check_rows,
     map_blocks,
@@ -27,6 +28,9 @@ from ._sklearn import Interval, fit_method
 from ._training import Task
 from .rbm import RBM
 from .units import UNITS
+
+# Memory for what the layers above the first are trained on, beside the data.
+_KEPT_BYTES = 2**27
 
 
 class StackedRBM(
@@ -132,7 +136,7 @@ class StackedRBM(
         check_visible_data(self, data, prototypes[0])
         random_state = check_random_state(self.random_state)
         task = Task.root(self, X, y, max_subtasks=len(sizes))
-        rbms = []
+        rbms, ascent = [], _Ascent(data)
 
         def attributes():
             return {"rbms_": list(rbms)}
@@ -149,7 +153,7 @@ class StackedRBM(
             if layer.end(attributes):
                 break
             if i + 1 < len(sizes):
-                data = _hidden_means(rbm, data)
+                data = ascent.climb(rbm._energy())
         self.rbms_ = rbms
         task.end(attributes)
         return self
@@ -317,12 +321,29 @@ def check_visible_data(estimator, data, rbm):
     resolve(rbm.visible, UNITS).check_data(data, names)
 
 
-def _hidden_means(rbm, data):
-    """What the next layer is trained on, in the precision of training."""
-    energy = rbm._energy()
-    return map_blocks(
-        energy.hidden_mean, data, energy.dtype, rbm.n_components, multiplies=True
-    )
+class _Ascent:
+    """Goes up from layer to layer with the rows that each is trained on.
+
+    The means of a layer are kept while that takes little memory. Beyond, they are computed
+    from what was kept last, batch for batch.
+    """
+
+    def __init__(self, X):
+        self.kept = X
+        self.n_bytes = 0
+        self.energies = []
+
+    def climb(self, energy):
+        """The means of the next layer, in the precision in which it was trained."""
+        dtype, n_columns = energy.dtype, len(energy.hidden_bias)
+        self.energies = [below.astype(dtype) for below in (*self.energies, energy)]
+        up = _up(self.energies)
+        n_bytes = self.kept.shape[0] * n_columns * dtype.itemsize
+        if self.n_bytes + n_bytes > _KEPT_BYTES:
+            return ComputedRows(up, self.kept, dtype, n_columns)
+        self.kept = map_blocks(up, self.kept, dtype, n_columns, multiplies=True)
+        self.n_bytes, self.energies = n_bytes, []
+        return self.kept
 
 
 def _up(energies):

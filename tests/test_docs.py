@@ -30,6 +30,7 @@ MODULES = [
     ".schedules",
     ".datasets",
     ".benchmarks",
+    ".likelihood",
 ]
 
 

@@ -1,5 +1,7 @@
 """Kernels, one by one, against twins in NumPy and plain Python."""
 
+from itertools import pairwise
+
 import _oracles as oracle
 import numba
 import numpy as np
@@ -14,7 +16,7 @@ from skdbn._kernels import kernel
 from skdbn._random import Stream
 from skdbn.activations import ACTIVATIONS
 from skdbn.losses import LOSSES
-from skdbn.optimizers import SGD, Adam
+from skdbn.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
 from skdbn.units import UNITS, Bernoulli, Gaussian
 
 DTYPES = pytest.mark.parametrize("dtype", oracle.DTYPES)
@@ -465,47 +467,96 @@ SIZES = pytest.mark.parametrize("size", [1, 3, 7, 1000])
 
 def sgd_twin(theta, g, state, rate, momentum, nesterov):
     v = momentum * state["velocity"] - rate * g
-    state = {"velocity": v}
-    return theta + (momentum * v - rate * g if nesterov else v), state
+    return theta + (momentum * v - rate * g if nesterov else v), {"velocity": v}
 
 
-def adam_twin(theta, g, state, rate, beta_1, beta_2, epsilon):
+def adam_twin(theta, g, state, rate, beta_1, beta_2, epsilon, weight_decay=0.0):
     n = state["n_steps"] + 1
     mean = beta_1 * state["mean"] + (1 - beta_1) * g
     square = beta_2 * state["square"] + (1 - beta_2) * g**2
     correction = np.sqrt(1 - beta_2**n) / (1 - beta_1**n)
+    theta = (1 - rate * weight_decay) * theta
     theta = theta - rate * correction * mean / (np.sqrt(square) + epsilon)
-    return theta, {"mean": mean, "square": square, "n_steps": n}
+    return theta, {"mean": mean, "square": square}
+
+
+def adagrad_twin(theta, g, state, rate, epsilon):
+    total = state["total"] + g**2
+    return theta - rate * g / (np.sqrt(total) + epsilon), {"total": total}
+
+
+def rmsprop_twin(theta, g, state, rate, rho, momentum, epsilon):
+    square = rho * state["square"] + (1 - rho) * g**2
+    v = momentum * state.get("velocity", 0.0) + rate * g / (np.sqrt(square) + epsilon)
+    velocity = {"velocity": v} if momentum else {}
+    return theta - v, {"square": square, **velocity}
+
+
+def adadelta_twin(theta, g, state, rate, rho, epsilon):
+    square = rho * state["square"] + (1 - rho) * g**2
+    step = np.sqrt(state["square_step"] + epsilon) / np.sqrt(square + epsilon) * g
+    square_step = rho * state["square_step"] + (1 - rho) * step**2
+    return theta - rate * step, {"square": square, "square_step": square_step}
 
 
 OPTIMIZERS = {
     "sgd": (SGD(0.8, nesterov=False), sgd_twin, (0.8, False)),
     "nesterov": (SGD(0.8, nesterov=True), sgd_twin, (0.8, True)),
+    "adagrad": (Adagrad(1e-3), adagrad_twin, (1e-3,)),
+    "rmsprop": (RMSprop(0.7, 0.0, 1e-3), rmsprop_twin, (0.7, 0.0, 1e-3)),
+    "rmsprop with momentum": (RMSprop(0.7, 0.6, 1e-3), rmsprop_twin, (0.7, 0.6, 1e-3)),
+    "adadelta": (Adadelta(0.9, 1e-3), adadelta_twin, (0.9, 1e-3)),
     "adam": (Adam(0.85, 0.97, 1e-3), adam_twin, (0.85, 0.97, 1e-3)),
+    "adamw": (AdamW(0.85, 0.97, 1e-3, 0.4), adam_twin, (0.85, 0.97, 1e-3, 0.4)),
 }
 
 
 @SIZES
 @DTYPES
+@pytest.mark.parametrize("decay", [0.0, 0.3])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_optimizer_steps(name, dtype, size):
+def test_optimizer_steps(name, decay, dtype, size):
     optimizer, twin, arguments = OPTIMIZERS[name]
     rng = np.random.RandomState(0)
     theta = rng.normal(0, 1, size).astype(dtype)
     state = optimizer.init_state(theta)
     expected, expected_state = theta.astype(np.float64), optimizer.init_state(theta)
-    for _ in range(10):
+    for n in range(1, 11):
         gradient = rng.normal(0, 1, size).astype(dtype)
         before = gradient.copy()
-        optimizer.step(theta, gradient, state, 0.03, 0.0, 10)
-        expected, expected_state = twin(
-            expected, gradient.astype(np.float64), expected_state, 0.03, *arguments
+        optimizer.step(theta, gradient, state, 0.03, 0.0, 10, decay)
+        expected, arrays = twin(
+            expected, gradient + decay * expected, expected_state, 0.03, *arguments
         )
+        expected_state = {"n_steps": n, **arrays}
         np.testing.assert_array_equal(gradient, before)
     np.testing.assert_allclose(theta, expected, **TOLERANCE[dtype])
     assert state.keys() == expected_state.keys()
     for key, value in expected_state.items():
         np.testing.assert_allclose(state[key], value, **TOLERANCE[dtype])
+        assert key == "n_steps" or state[key].dtype == dtype
+
+
+@DTYPES
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_step_in_slices_is_the_whole_step(name, dtype):
+    optimizer = OPTIMIZERS[name][0]
+    rng = np.random.RandomState(0)
+    whole = rng.normal(0, 1, 1003).astype(dtype)
+    pieces = whole.copy()
+    states = [optimizer.init_state(whole), optimizer.init_state(pieces)]
+    cuts = [0, 1, 4, 68, 500, 999, 1003]
+    slices = [slice(*pair) for pair in pairwise(cuts)]
+    for _ in range(5):
+        gradient = rng.normal(0, 1, 1003).astype(dtype)
+        optimizer.step(whole, gradient, states[0], 0.03, 0.5, 10, 0.1)
+        numbers = optimizer.begin(states[1], 0.03, 0.5, 10)
+        for where in reversed(slices):
+            optimizer.descend(pieces, gradient, states[1], where, 0.1, numbers)
+    np.testing.assert_array_equal(pieces, whole)
+    assert states[0].keys() == states[1].keys()
+    for key, value in states[0].items():
+        np.testing.assert_array_equal(states[1][key], value)
 
 
 @SIZES

@@ -1,4 +1,4 @@
-"""What an optimiser has to do, for mini-batches and for whole data sets."""
+"""What an optimiser has to do: a step for a batch, line searches on it, or all at once."""
 
 from abc import ABC, abstractmethod
 
@@ -70,6 +70,18 @@ class MiniBatchOptimizer(Optimizer):
         """Make a whole step: change theta and the state in place."""
         numbers = self.begin(state, learning_rate, t, max_iter)
         self.descend(theta, gradient, state, slice(None), decay, numbers)
+
+
+class LineSearchOptimizer(Optimizer):
+    """An optimiser that evaluates the loss of each batch as often as it needs to."""
+
+    @abstractmethod
+    def search(self, objective, theta, gradient, state):
+        """Change theta in place so that the loss of one batch decreases.
+
+        ``objective()`` returns the loss at theta as it is and fills ``gradient``, which
+        holds nothing of use before. Returns the loss at the theta that was given.
+        """
 
 
 class FullBatchOptimizer(Optimizer):

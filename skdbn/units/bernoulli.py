@@ -38,7 +38,10 @@ class Bernoulli(Unit):
         logistic(z, bias)
 
     def sample(self, z, bias, states, stream):
-        _sample(z, bias, states, *stream.take(z.size))
+        if states is z:  # one array, or the compiler could not tell that it may vectorise
+            _draw(z, bias, *stream.take(z.size))
+        else:
+            _sample(z, bias, states, *stream.take(z.size))
 
     def log_partition(self, z, shift, direction):
         result = np.empty(z.shape[0], z.dtype)
@@ -58,9 +61,6 @@ class Bernoulli(Unit):
         return logit((mean * n_samples + 1.0) / (n_samples + 2.0))
 
     def check_data(self, X, feature_names):
-        if sparse.issparse(X) and not X.has_canonical_format:
-            X = X.copy()  # entries of one cell count together
-            X.sum_duplicates()
         values = X.data if sparse.issparse(X) else X
         lowest, highest = -_ROUNDING, 1 + _ROUNDING
         if values.size == 0 or (values.min() >= lowest and values.max() <= highest):
@@ -92,6 +92,14 @@ def _sample(z, bias, states, start, key):
             p = sigmoid(z[i, j] + bias[j])
             z[i, j] = p
             states[i, j] = uniform(first + np.uint64(j), key) < p
+
+
+@kernel
+def _draw(z, bias, start, key):
+    for i in range(z.shape[0]):
+        first = start + np.uint64(i) * np.uint64(z.shape[1])
+        for j in range(z.shape[1]):
+            z[i, j] = uniform(first + np.uint64(j), key) < sigmoid(z[i, j] + bias[j])
 
 
 @kernel

@@ -1,0 +1,130 @@
+"""What a fit needs beside its data, and data that are no dense array of floats."""
+
+import tracemalloc
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+
+from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM, stack
+
+MB = 2**20
+SMALL = {"batch_size": 100, "max_iter": 1, "random_state": 0}
+
+
+def peak(function):
+    """The most memory that NumPy held during a call, beyond what it held before."""
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture(scope="module")
+def pixels(tmp_path_factory):
+    """20 000 images as uint8 in a file: 15 MB, and 60 as float32."""
+    path = tmp_path_factory.mktemp("pixels") / "pixels.u8"
+    rng = np.random.RandomState(0)
+    rng.randint(0, 2, (20_000, 784), np.uint8).tofile(path)
+    return np.memmap(path, np.uint8, "r", shape=(20_000, 784))
+
+
+MODELS = {
+    "rbm": RBM(20, **SMALL),
+    "mlp": MLPClassifier((20,), **SMALL, tol=None),
+    "stack": StackedRBM((20, 10), rbm=RBM(**SMALL)),
+    "dbn": DBNClassifier((20, 10), rbm=RBM(**SMALL), **SMALL, tol=None),
+    "autoencoder": DBNAutoencoder((20, 2), rbm=RBM(**SMALL), **SMALL),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_bytes_of_a_file_are_converted_batch_by_batch(name, pixels):
+    model, y = clone(MODELS[name]), np.arange(20_000) % 2
+    model.fit(pixels[:200], y[:200])  # compiles
+    assert peak(lambda: model.fit(pixels, y)) < 12 * MB
+    assert np.isfinite(model.transform(pixels[:10])).all() if name == "rbm" else True
+
+
+def test_transform_of_bytes_of_a_file(pixels):
+    rbm = RBM(20, **SMALL).fit(pixels[:200])
+    rbm.transform(pixels[:10])
+    # 1.6 MB of result and, for each thread, a block of 2048 rows as float32, 6.1 MB.
+    assert peak(lambda: rbm.transform(pixels)) < 40 * MB
+    expected = rbm.transform(pixels[-5:].astype(np.float32))
+    np.testing.assert_allclose(rbm.transform(pixels)[-5:], expected, rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def words():
+    """4000 documents of 20 000 words, 1 % of them: 6 MB, and 305 as float32."""
+    X = sparse.random(4000, 20_000, 0.005, "csr", np.float32, random_state=0)
+    X.data[:] = 1
+    return X
+
+
+@pytest.mark.parametrize("name", ["mlp", "rbm"])
+def test_sparse_rows_are_not_made_dense(name, words):
+    model, y = clone(MODELS[name]), np.arange(4000) % 2
+    model.fit(words[:100], y[:100])
+    # The chains of an RBM are dense: two buffers of one batch, 8 MB each.
+    assert peak(lambda: model.fit(words, y)) < (12 if name == "mlp" else 30) * MB
+    predict = model.predict if name == "mlp" else model.transform
+    assert peak(lambda: predict(words)) < 2 * MB
+
+
+def strange(X):
+    """The same matrix with entries out of order, stored zeros, and entries in two parts."""
+    reverse = X.copy()
+    for start, stop in pairwise(X.indptr):
+        reverse.indices[start:stop] = X.indices[start:stop][::-1]
+        reverse.data[start:stop] = X.data[start:stop][::-1]
+    reverse.has_sorted_indices = reverse.has_canonical_format = False
+    zeros = X.copy()
+    zeros.data[::3] = 0
+    halves = sparse.csr_matrix(
+        (np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr), X.shape
+    )
+    return reverse, zeros, halves
+
+
+@pytest.mark.parametrize("name", ["mlp", "rbm", "stack", "autoencoder"])
+def test_sparse_rows_give_what_dense_ones_give(name):
+    X = sparse.random(300, 40, 0.2, "csr", np.float64, random_state=0)
+    model = clone(MODELS[name])
+    model.set_params(**{key: "float64" for key in model.get_params() if "dtype" in key})
+    y = np.arange(300) % 3
+    for rows in (X, *strange(X), sparse.csr_array(X), X.astype(np.float32)):
+        dense = clone(model).fit(rows.toarray(), y)
+        thin = clone(model).fit(rows, y)
+        answer = "predict_proba" if name == "mlp" else "transform"
+        np.testing.assert_allclose(
+            getattr(thin, answer)(rows), getattr(dense, answer)(rows.toarray()), rtol=1e-5
+        )
+
+
+def test_rows_of_upper_layers_are_computed_where_they_would_be_large(monkeypatch):
+    X = np.random.RandomState(0).uniform(size=(5000, 30)).astype(np.float32)
+    model = StackedRBM((200, 150, 20), rbm=RBM(batch_size=100, max_iter=1), random_state=0)
+    kept, held = model.fit(X).rbms_, peak(lambda: clone(model).fit(X))
+    for budget in (0, 4 * MB):  # nothing is kept, or the first layer's 3.8 MB
+        monkeypatch.setattr(stack, "_KEPT_BYTES", budget)
+        computed = clone(model).fit(X).rbms_
+        for rbm, expected in zip(computed, kept, strict=True):
+            np.testing.assert_allclose(rbm.components_, expected.components_, atol=1e-4)
+    monkeypatch.setattr(stack, "_KEPT_BYTES", 0)
+    assert peak(lambda: clone(model).fit(X)) < held - 3 * MB
+
+
+def test_computed_rows_of_sparse_data(monkeypatch):
+    X = sparse.random(400, 30, 0.3, "csr", np.float64, random_state=0)
+    rbm = RBM(max_iter=2, dtype="float64")
+    model = StackedRBM((20, 10), rbm=rbm, random_state=0)
+    kept = model.fit(X).rbms_
+    monkeypatch.setattr(stack, "_KEPT_BYTES", 0)
+    for rbm, expected in zip(clone(model).fit(X).rbms_, kept, strict=True):
+        np.testing.assert_allclose(rbm.components_, expected.components_, rtol=1e-8)

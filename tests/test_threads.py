@@ -1,0 +1,283 @@
+"""Threads of our own: the same numbers on any number of them, and nothing left behind."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+from itertools import chain
+
+import numpy as np
+import pytest
+from joblib import Parallel, delayed, parallel_config
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from skdbn import RBM, DBNAutoencoder, MLPClassifier, StackedRBM, _threads
+from skdbn._threads import MOST_PARTS, serial_products, share, split
+
+
+def blas_threads():
+    """How many threads each BLAS of the process has."""
+    return [i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"]
+
+
+@pytest.fixture
+def four_threads():
+    """As on a machine with four cores; what there was is back afterwards."""
+    with threadpool_limits(4, user_api="blas"):
+        yield
+
+
+# -- split ------------------------------------------------------------------------------
+@pytest.mark.parametrize("n", [1, 2, 49, 50, 99, 100, 128, 399, 400, 1000, 2048, 60_000])
+@pytest.mark.parametrize("work", [0, 1, 10**6, 10**7, 10**8, 10**12])
+def test_split_covers_all_rows_once(n, work):
+    slices = split(n, work)
+    rows = [row for part in slices for row in range(n)[part]]
+    assert rows == list(range(n))
+    assert len(slices) in (1, 2, 4, MOST_PARTS)
+    sizes = [part.stop - part.start for part in slices]
+    assert max(sizes) - min(sizes) <= 1
+    if len(slices) > 1:
+        assert min(sizes) >= 49
+        assert work / len(slices) >= 2**22
+
+
+def test_split_grows_with_rows_and_work():
+    assert [len(split(n, 10**12)) for n in (99, 100, 200, 400, 9999)] == [1, 2, 4, 8, 8]
+    assert [len(split(1000, work)) for work in (2**22, 2**23, 2**24, 2**25)] == [1, 2, 4, 8]
+
+
+# -- share ------------------------------------------------------------------------------
+@pytest.mark.parametrize("n_items", [0, 1, 2, 3, 50])
+def test_share_calls_once_for_each_item(n_items, four_threads):
+    calls = []
+
+    def function(item):
+        calls.append(item)
+        return -item
+
+    assert share(function, list(range(n_items))) == [-item for item in range(n_items)]
+    assert sorted(calls) == list(range(n_items))
+
+
+def test_share_uses_the_threads_that_blas_may_use():
+    def names(limit):
+        barrier, used = threading.Barrier(limit), []
+
+        def function(item):
+            barrier.wait(timeout=30)  # passes only with all of them at work at once
+            used.append(threading.get_ident())
+
+        with threadpool_limits(limit, user_api="blas"):
+            share(function, range(limit))
+        return len(set(used))
+
+    assert [names(limit) for limit in (1, 2, 3)] == [1, 2, 3]
+
+
+def test_share_inside_share(four_threads):
+    def outer(i):
+        return share(lambda j: 10 * i + j, [0, 1, 2])
+
+    assert share(outer, [1, 2, 3]) == [[10, 11, 12], [20, 21, 22], [30, 31, 32]]
+
+
+def test_share_raises_what_an_item_raises_after_the_others_are_done(four_threads):
+    done = []
+
+    def function(item):
+        if item == 1:
+            raise KeyError("one")
+        time.sleep(0.01)
+        done.append(item)
+
+    for _ in range(20):
+        done.clear()
+        with pytest.raises(KeyError, match="one"):
+            share(function, range(6))
+        assert sorted(done) == [0, 2, 3, 4, 5]
+    assert share(str, range(3)) == ["0", "1", "2"]
+
+
+def test_a_helper_that_gets_no_time_holds_nobody_up(four_threads, monkeypatch):
+    """As on a machine whose other cores are taken."""
+    monkeypatch.setattr(_threads._pool, "recruit", lambda job, n_wanted: None)
+    assert share(str, range(5)) == list("01234")
+
+
+# -- the limit of BLAS ------------------------------------------------------------------
+def test_products_are_serial_inside_and_settings_are_left_as_found():
+    with threadpool_limits(3, user_api="blas"):
+        before = blas_threads()
+        with serial_products, serial_products:
+            assert set(blas_threads()) == {1}
+            assert serial_products.n_threads == 3
+        assert blas_threads() == before == [3] * len(before)
+
+
+def test_settings_are_left_as_found_by_everything():
+    X, y = np.random.RandomState(0).uniform(size=(120, 6)), np.arange(120) % 3
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        rbm = RBM(4, max_iter=1, random_state=0).fit(X)
+        rbm.transform(X), rbm.sample(3), rbm.score(X)
+        MLPClassifier((4,), solver="lbfgs", max_iter=2, tol=1e9).fit(X, y).predict(X)
+        with pytest.raises(ValueError, match="features"):
+            rbm.transform(X[:, :3])
+        assert blas_threads() == before
+
+
+def test_settings_are_left_as_found_by_fits_that_overlap():
+    """The first to come is not the first to go: only the last restores the limit."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def other():
+        with serial_products:
+            inside.set()
+            leave.wait(30)
+
+    before = blas_threads()
+    with serial_products:
+        thread = threading.Thread(target=other)
+        thread.start()
+        assert inside.wait(30)
+    assert set(blas_threads()) == {1}
+    leave.set()
+    thread.join()
+    assert blas_threads() == before
+
+
+# -- the same numbers -------------------------------------------------------------------
+def big_enough(kind):
+    """An estimator whose batches are shared out, its data, and what is compared."""
+    rng = np.random.RandomState(0)
+    X = rng.uniform(size=(450, 300)).astype(np.float32)
+    if kind == "sparse":
+        X = sparse.csr_matrix(X * (X > 0.7))
+    if kind in ("rbm", "sparse"):
+        model = RBM(400, batch_size=200, max_iter=2, random_state=0)
+        return model, X, lambda fitted: [fitted.components_, fitted.transform(X)]
+    if kind == "mlp":
+        solver = MLPClassifier((400, 200), batch_size=200, max_iter=2, random_state=0)
+        solver.set_params(tol=None)
+        return solver, X, lambda fitted: [*fitted.coefs_, fitted.predict_proba(X)]
+    autoencoder = DBNAutoencoder(
+        (400, 2), rbm=RBM(max_iter=1), batch_size=200, max_iter=2, random_state=0
+    )
+    return autoencoder, X, lambda fitted: [*fitted.coefs_, fitted.transform(X)]
+
+
+@pytest.mark.parametrize("kind", ["rbm", "sparse", "mlp", "autoencoder"])
+def test_same_numbers_on_any_number_of_threads(kind):
+    estimator, X, compared = big_enough(kind)
+    y = np.arange(450) % 3
+    results = []
+    for limit in (1, 2, 3, 8):
+        with threadpool_limits(limit, user_api="blas"):
+            results.append(compared(clone(estimator).fit(X, y)))
+    for result in results[1:]:
+        for found, expected in zip(result, results[0], strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_the_batches_of_these_tests_are_shared_out(monkeypatch):
+    estimator, X, _ = big_enough("rbm")
+    lengths = []
+    monkeypatch.setattr(
+        "skdbn._problems.share",
+        lambda function, items: lengths.append(len(items)) or share(function, items),
+    )
+    estimator.fit(X)
+    assert min(lengths[:2]) > 1
+
+
+def test_samples_do_not_depend_on_threads():
+    rbm = RBM(5, max_iter=1, random_state=0).fit(
+        np.random.RandomState(0).uniform(size=(40, 6))
+    )
+    samples = []
+    for limit in (1, 4):
+        with threadpool_limits(limit, user_api="blas"):
+            samples.append(clone(rbm).fit(np.eye(6)).sample(700, n_steps=3))
+    np.testing.assert_array_equal(*samples)
+
+
+# -- other people's threads and processes -----------------------------------------------
+def fitted_weights(seed):
+    X = np.random.RandomState(0).uniform(size=(200, 300)).astype(np.float32)
+    model = RBM(200, batch_size=100, max_iter=2, random_state=seed)
+    return model.fit(X).components_
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
+def test_joblib(backend):
+    expected = [fitted_weights(seed) for seed in range(4)]
+    before = blas_threads()
+    with parallel_config(backend):
+        found = Parallel(n_jobs=2)(delayed(fitted_weights)(seed) for seed in range(4))
+    np.testing.assert_array_equal(found, expected)
+    assert blas_threads() == before
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_grid_search(backend):
+    X = np.random.RandomState(0).uniform(size=(150, 20))
+    search = GridSearchCV(RBM(max_iter=1, random_state=0), {"n_components": [3, 4]}, cv=3)
+    expected = search.fit(X).cv_results_["mean_test_score"]
+    with parallel_config(backend, n_jobs=2):
+        found = clone(search).fit(X).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_eight_threads_on_one_model(four_threads):
+    X = np.random.RandomState(0).uniform(size=(5000, 50)).astype(np.float32)
+    stack = StackedRBM((30, 20), rbm=RBM(max_iter=1), random_state=0).fit(X[:100])
+    expected, results = stack.transform(X), [None] * 8
+
+    def work(i):
+        results[i] = [stack.transform(X) for _ in range(5)]
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for found in chain(*results):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_fork_after_and_during_a_fit(four_threads):
+    """The child has none of the helpers, and no fit that goes on."""
+    expected = fitted_weights(0)
+    share(lambda item: time.sleep(0.01), range(4))  # there are helpers now
+    context = multiprocessing.get_context("fork")
+    with serial_products, context.Pool(1) as pool:
+        found, threads = pool.apply_async(_weights_and_settings).get(timeout=60)
+    np.testing.assert_array_equal(found, expected)
+    assert set(threads) == {4}
+
+
+def _weights_and_settings():
+    return fitted_weights(0), blas_threads()
+
+
+def test_thread_count_of_the_environment():
+    code = "from skdbn._threads import serial_products as s\nwith s: print(s.n_threads)"
+    for n_threads in ("1", "3"):
+        variables = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+        env = os.environ | dict.fromkeys(variables, n_threads)
+        output = subprocess.run(
+            [sys.executable, "-c", code],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert int(output.stdout) <= int(n_threads)
