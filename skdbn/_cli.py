@@ -1,4 +1,4 @@
-"""Level 6: the command line, ``skdbn benchmark``."""
+"""Level 6: the command line, ``skdbn benchmark`` and ``skdbn speed``."""
 
 import argparse
 import importlib.util
@@ -57,6 +57,14 @@ def _parser():
     )
     _add_benchmark_options(benchmark)
     benchmark.set_defaults(run=_benchmark, prog=benchmark.prog)
+    speed = commands.add_parser(
+        "speed",
+        help="time training beside its matrix products alone, scikit-learn and PyTorch",
+        description="Time training beside the matrix products alone, scikit-learn and, if "
+        "it is installed, PyTorch, in turns in one process. Takes several minutes.",
+    )
+    _add_speed_options(speed)
+    speed.set_defaults(run=_speed, prog=speed.prog)
     return parser
 
 
@@ -103,6 +111,30 @@ def _add_benchmark_options(parser):
         metavar="DIR",
         help="the folder for results.csv and results.png (default: skdbn-benchmark)",
     )
+
+
+def _add_speed_options(parser):
+    """Add the options of ``skdbn speed``."""
+    add = parser.add_argument
+    what = parser.add_mutually_exclusive_group().add_argument
+    what("--list", action="store_true", help="show the names of the cases and exit")
+    what(
+        "--case",
+        action="append",
+        metavar="NAME",
+        help="a case to measure, can be repeated (default: all, see --list)",
+    )
+    what(
+        "--busy",
+        action="store_true",
+        help="measure what another process that keeps a core busy costs, nothing else",
+    )
+    add(
+        "--quick",
+        action="store_true",
+        help="the most important cases with fewer rows, under a minute",
+    )
+    add("--json", type=Path, metavar="FILE", help="write all that was measured to a file")
 
 
 def _whole_number(lowest):
@@ -216,6 +248,34 @@ class _Output:
         aside = self.csv.with_suffix(".csv.part")
         results.to_csv(aside, index=False)
         os.replace(aside, self.csv)
+
+
+# --- skdbn speed --------------------------------------------------------------------------
+
+
+def _speed(options):
+    """Run ``skdbn speed`` and return the exit status."""
+    from skdbn.benchmarks import _speed, _speed_report
+
+    if options.list:
+        print(_speed.list_cases())
+        return OK
+    if options.json is not None and not options.json.parent.is_dir():
+        raise ValueError(f"there is no folder {str(options.json.parent)!r} for --json")
+    session = _speed.Session(options.case, options.quick, options.busy)
+    print(_speed_report.header(session.document["environment"]), flush=True)
+    status = OK
+    try:
+        session.run()
+    except KeyboardInterrupt:
+        _say("interrupted: only what was measured before is told")
+        status = INTERRUPTED
+    tables = session.tables()
+    if tables:
+        print("", tables, sep="\n", flush=True)
+    if options.json is not None:
+        _speed_report.write_json(options.json, session.document)
+    return MODEL_FAILED if status == OK and session.failed else status
 
 
 # --- What is printed: the results to stdout, remarks to stderr ----------------------------

@@ -1,0 +1,171 @@
+"""What ``skdbn speed`` prints and writes."""
+
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from statistics import median
+
+from joblib import cpu_count
+from threadpoolctl import threadpool_info
+
+BUSY_TARGET = 2.5
+MEMORY_TARGET = 200
+_PACKAGES = ("skdbn", "numpy", "scipy", "scikit-learn", "numba", "torch")
+_PEERS = {
+    "BernoulliRBM": "x_sklearn",
+    "MLPClassifier": "x_sklearn",
+    "BernoulliRBM float64": "x_sklearn64",
+    "PyTorch": "x_torch",
+}
+_LEGEND = f"""\
+floor_s  the matrix products alone
+x_...    so many times the seconds of ours: BernoulliRBM or MLPClassifier on float32 data
+         (sklearn), BernoulliRBM on float64 data (sklearn64), PyTorch (torch)
+MB       the largest memory of ours beyond its input, to be {MEMORY_TARGET} at most"""
+
+
+def say(text):
+    """Print a remark."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def environment():
+    """Return what the figures depend on besides the code."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores": cpu_count(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "versions": {name: v for name in _PACKAGES if (v := _version(name)) is not None},
+        "blas": [
+            {key: library.get(key) for key in ("internal_api", "version", "num_threads")}
+            for library in threadpool_info()
+            if library["user_api"] == "blas"
+        ],
+    }
+
+
+def _version(package):
+    """Return the version of a package, None if it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def warn_if_busy(found):
+    """Say that figures from a machine with other work on it mean little."""
+    load, cores = found["load"], found["cores"]
+    if load is not None and load > 0.3 * cores:
+        say(
+            f"The machine is busy: {load:.1f} processes ran on {cores} cores in the last "
+            "minute. Threads of matrix products wait for each other then, and no ratio "
+            "below can be relied on."
+        )
+
+
+def header(found):
+    """Return the environment in a few lines."""
+    blas = ", ".join(
+        f"{library['internal_api']} {library['version']} ({library['num_threads']} threads)"
+        for library in found["blas"]
+    )
+    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    return "\n".join(
+        [
+            f"date      {found['date']}",
+            f"cores     {found['cores']}, {found['system']} {found['machine']}",
+            f"blas      {blas or 'not known'}",
+            f"versions  Python {found['python']}, {versions}",
+        ]
+    )
+
+
+def summary(result):
+    """Return the result of a case in a few words."""
+    if result["error"] is not None:
+        return f"{result['name']} failed: {result['error']}"
+    if result["skipped"] is not None:
+        return f"{result['name']} is left out: {result['skipped']}"
+    peers = "".join(
+        f", {ratio:.2f} x {name}" for name, ratio in result["times_faster_than"].items()
+    )
+    return f"{result['name']}: {result['ratio_to_floor']:.2f} of the floor{peers}"
+
+
+def case_table(results):
+    """Return the measured cases as a table, with dashes for what is missing."""
+    rows = [_case_row(result) for result in results if "seconds" in result]
+    if not rows:
+        return None
+    columns = [name for name in rows[0] if any(row[name] != "-" for row in rows)]
+    rows = [{name: row[name] for name in columns} for row in rows]
+    return f"{_aligned(rows)}\n\n{_LEGEND}"
+
+
+def _case_row(result):
+    """Return a row of the table by its column names."""
+    seconds, target, memory = (result[key] for key in ("seconds", "target", "memory_mb"))
+    row = {
+        "case": result["title"],
+        "for": result["unit"],
+        "floor_s": f"{seconds['floor']:.3g}",
+        "ours_s": f"{seconds['ours']:.3g}",
+        "ours/floor": f"{result['ratio_to_floor']:.2f}",
+        "target": "-" if target is None else f"{target:.2f}",
+        **dict.fromkeys(_PEERS.values(), "-"),
+        "MB": "-" if memory is None else f"{memory:.0f}",
+    }
+    for name, ratio in result["times_faster_than"].items():
+        row[_PEERS[name]] = f"{ratio:.2f}"
+    return row
+
+
+def startup_table(startup):
+    """Return the medians of the start-up as a table."""
+    return _aligned(
+        [
+            {"start-up": name, "seconds": f"{median(seconds):.2f}"}
+            for name, seconds in startup.items()
+        ]
+    )
+
+
+def busy_table(busy):
+    """Return what a busy neighbour costs as a table."""
+    return _aligned(
+        [
+            {
+                "beside a busy process": name,
+                "idle_s": f"{median(result['idle']):.3g}",
+                "busy_s": f"{median(result['busy']):.3g}",
+                "busy/idle": f"{result['ratio']:.2f}",
+                "target": f"{BUSY_TARGET:.2f}" if name == "ours" else "-",
+            }
+            for name, result in busy.items()
+        ]
+    )
+
+
+def _aligned(rows):
+    """Return rows as text, names to the left and numbers to the right."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows)
+    first = frame.pop(frame.columns[0])
+    # pandas aligns to the right, which suits numbers only.
+    names = [first.name, *first]
+    width = max(map(len, names))
+    lines = frame.to_string(index=False).splitlines()
+    return "\n".join(f"{a:<{width}} {b}" for a, b in zip(names, lines, strict=True))
+
+
+def write_json(path, document):
+    """Write everything that was measured."""
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    say(f"written: {path}")
