@@ -8,8 +8,8 @@ from sklearn.utils import gen_batches
 
 from ._batches import load_rows, take_rows
 from ._flat import add_scaled, flatten, views
-from ._products import CSRRows, left_gradient, product, product_transposed
-from ._threads import share, split
+from ._products import CSRRows, column_sums, left_gradient, product, product_transposed
+from ._threads import LEAST_ROWS, LEAST_UNITS, share, split
 from .activations import ACTIVATIONS
 from .losses import LOSSES
 
@@ -164,7 +164,7 @@ class Backprop:
     def _row_slices(self, m):
         """The parts of a batch of m rows."""
         if m not in self._rows:
-            self._rows[m] = split(m, 2 * m * self.offsets[-1])
+            self._rows[m] = split(m, LEAST_ROWS, 2 * m * self.offsets[-1])
         return self._rows[m]
 
     def _weight_slices(self, m):
@@ -173,7 +173,7 @@ class Backprop:
             self._weights[m] = [
                 (i, columns)
                 for i, coef in enumerate(self.network.coefs)
-                for columns in split(len(coef), m * coef.size)
+                for columns in split(len(coef), LEAST_UNITS, m * coef.size)
             ]
         return self._weights[m]
 
@@ -199,10 +199,10 @@ class Backprop:
         i, columns = piece
         inputs = inputs if i == 0 else self.layers[i][:m]
         delta, gradient = self.deltas[i][:m], self.coef_grads[i]
+        start, width = self.offsets[i], gradient.shape[1]
         left_gradient(inputs, delta, columns, gradient[columns])
         if columns.start == 0:
-            np.sum(delta, axis=0, out=self.intercept_grads[i])
-        start, width = self.offsets[i], gradient.shape[1]
+            column_sums(delta, slice(0, width), self.intercept_grads[i])
         where = slice(start + columns.start * width, start + columns.stop * width)
         theta = self.theta[where]
         penalty = 0.5 * alpha * float(theta @ theta) if alpha else 0.0

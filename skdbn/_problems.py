@@ -10,7 +10,7 @@ from ._batches import BLOCK_ROWS
 from ._energy import Energy
 from ._flat import flatten, views
 from ._network import Backprop
-from ._threads import share, split
+from ._threads import LEAST_UNITS, share, split
 from .optimizers import SGD, FullBatchOptimizer, LineSearchOptimizer
 from .samplers import Phases
 
@@ -79,16 +79,16 @@ class EnergyProblem:
 
     def step(self, rows, t):
         """Change the parameters for some rows; returns their reconstruction error."""
-        n, parts = len(rows), self.phases.parts(len(rows))
+        n, parts, W = len(rows), self.phases.parts(len(rows)), self.energy.weights
         errors = share(partial(self._run_chain, rows), parts)
         np.sum([part.difference for part in parts], axis=0, out=self.gradients[1])
         # The gradient is a sum over rows: so the penalty is multiplied by n, and the rate
         # divided, which spares a pass over the weights.
         rate = self.learning_rate(t, self.max_iter) / n
         numbers = self.optimizer.begin(self.state, rate, t, self.max_iter)
-        components = split(len(self.energy.weights), 2 * n * self.energy.weights.size)
+        components = split(len(W), LEAST_UNITS, 2 * n * W.size)
         share(partial(self._learn_weights, n, numbers), components)
-        self._descend(slice(self.energy.weights.size, None), 0.0, numbers)
+        self._descend(slice(W.size, None), 0.0, numbers)
         return sum(errors) / (n * self.data.shape[1])
 
     def _run_chain(self, rows, part):

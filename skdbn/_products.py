@@ -75,6 +75,20 @@ def add_right_gradient(D, A, columns, out):
     _csr_add_right(*A.arrays, D, columns.start, columns.stop, out)
 
 
+def column_sums(A, columns, out):
+    """Sums of the columns of a slice of a C-contiguous array, into out."""
+    _column_sums(A, columns.start, out)
+
+
+@kernel
+def _column_sums(A, start, out):
+    out[:] = 0
+    for i in range(A.shape[0]):
+        row = A[i, start : start + out.size]
+        for j in range(out.size):
+            out[j] += row[j]
+
+
 @kernel
 def _csr_product(indptr, indices, data, rows, B, out):
     for i in range(rows.size):

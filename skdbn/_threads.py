@@ -16,26 +16,40 @@ from collections import deque
 from itertools import count, pairwise
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, register_jitable
 from threadpoolctl import ThreadpoolController
 
-# A part of less than so many multiplications and additions is not worth waking a thread
-# for (30 to 100 microseconds); of fewer rows, it would pack the weights for little work.
-_LEAST_WORK = 2**22
-_LEAST_ROWS = 50
+from ._kernels import kernel
+
+# How often a thread that waits offers its core to others before it sleeps: some
+# milliseconds in all, more than the parts of a batch differ.
+_OFFERS = 10_000
+
+# A part of less than so many multiplications and additions (a fifth of a millisecond) is
+# not worth waking a thread for.
+_LEAST_WORK = 2**23
 MOST_PARTS = 8
+# Smaller parts spend their time on rearranging the other matrix of the product, which BLAS
+# does again for each.
+LEAST_ROWS = 50
+LEAST_UNITS = 200
 
 
-def split(n, work):
+def split(n, least, work):
     """Cut range(n) into 1, 2, 4 or 8 slices, by what there is to do and nothing else.
 
     Parameters
     ----------
     n : int
-        Number of rows.
+        Number of rows of a batch, or of units whose weights are learned.
+    least : int
+        The least length of a slice, LEAST_ROWS or LEAST_UNITS.
     work : int
         Number of multiplications and additions over all of them.
     """
-    most = max(1, min(MOST_PARTS, n // _LEAST_ROWS, work // _LEAST_WORK))
+    most = max(1, min(MOST_PARTS, n // least, work // _LEAST_WORK))
     n_parts = 1 << (int(most).bit_length() - 1)
     ends = [n * part // n_parts for part in range(n_parts + 1)]
     return [slice(*pair) for pair in pairwise(ends)]
@@ -137,6 +151,74 @@ def _set_num_threads(library, n_threads):
 serial_products = SerialProducts()
 
 
+@intrinsic
+def _read(typingctx, address):
+    """Read an int64 that another thread may write meanwhile."""
+
+    def codegen(context, builder, signature, args):
+        pointer = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+        return builder.load_atomic(pointer, "acquire", 8)
+
+    return types.int64(types.int64), codegen
+
+
+# Lets another thread run that waits for this core; elsewhere than on POSIX, nothing does.
+if os.name == "posix":
+    _offer_core = types.ExternalFunction("sched_yield", types.int32())
+else:
+    _offer_core = register_jitable(lambda: 0)
+
+
+@kernel
+def _stay_awake(address, n):
+    for _ in range(n):
+        for _ in range(50):
+            if _read(address) != 0:
+                return True
+        _offer_core()
+    return False
+
+
+class _Signal:
+    """What one thread sends and one waits for: awake for a moment, then asleep.
+
+    To wake a thread takes 30 to 100 microseconds, a part of a batch often not much more;
+    and the core of a thread that sleeps goes to sleep too, or to somebody else.
+    """
+
+    def __init__(self):
+        self.cell = np.zeros(1, np.int64)
+        self.address = self.cell.ctypes.data
+        self.asleep = deque()  # holds a token while the one who waits sleeps or is about to
+        self.lock = threading.Lock()
+        self.lock.acquire()
+
+    def send(self):
+        """Let the one who waits go on."""
+        self.cell[0] = 1
+        if self._take_token():
+            self.lock.release()
+
+    def wait(self):
+        """Return when there was a signal."""
+        if not _stay_awake(self.address, _OFFERS):
+            self.asleep.append(None)
+            if self.cell[0] == 0 or not self._take_token():
+                self.lock.acquire()
+        self.cell[0] = 0
+
+    def _take_token(self):
+        """Whether the caller got the token, which one of the two sides can."""
+        try:
+            self.asleep.pop()
+        except IndexError:
+            return False
+        return True
+
+
+_signals = []  # that no job uses; to make one takes longer than to hand one on
+
+
 class _Job:
     """A function and the items that are left of it, for any number of threads."""
 
@@ -145,35 +227,23 @@ class _Job:
         self.items = deque(enumerate(items))
         self.results = [None] * len(items)
         self.last = len(items) - 1
-        self.finished = threading.Lock()
-        self.finished.acquire()
+        self.finished = _signals.pop() if _signals else _Signal()
         self.counter = count()
         self.error = None
 
     def work(self):
-        """Take items until there are none."""
+        """Take items until there are none; returns whether the last one to be done was."""
         while True:
             try:
                 i, item = self.items.popleft()
             except IndexError:
-                return
+                return False
             try:
                 self.results[i] = self.function(item)
             except BaseException as error:
                 self.error = error
             if next(self.counter) == self.last:
-                self.finished.release()
-
-    def wait(self):
-        """Wait for the items that others took; the results, or what one of them raised."""
-        try:
-            self.finished.acquire()
-        except BaseException:  # Ctrl-C: they still write to the caller's arrays
-            self.finished.acquire()
-            raise
-        if self.error is not None:
-            raise self.error
-        return self.results
+                return True
 
 
 class _Helper(threading.Thread):
@@ -183,15 +253,15 @@ class _Helper(threading.Thread):
         super().__init__(name="skdbn", daemon=True)
         self.pool = pool
         self.job = None
-        self.awake = threading.Lock()
-        self.awake.acquire()
+        self.awake = _Signal()
         self.start()
 
     def run(self):
         while True:
-            self.awake.acquire()
+            self.awake.wait()
             with serial_products, np.errstate(all="ignore"):
-                self.job.work()
+                if self.job.work():
+                    self.job.finished.send()
             self.job = None
             self.pool.idle.append(self)
 
@@ -214,7 +284,7 @@ class _Pool:
                 self.n_helpers += 1
                 helper = _Helper(self)
             helper.job = job
-            helper.awake.release()
+            helper.awake.send()
 
 
 _pool = _Pool()
@@ -243,8 +313,21 @@ def share(function, items):
             return [function(item) for item in items]
         job = _Job(function, items)
         _pool.recruit(job, min(len(items), serial_products.n_threads) - 1)
-        job.work()
-        return job.wait()
+        if not job.work():
+            _wait(job.finished)
+        _signals.append(job.finished)
+        if job.error is not None:
+            raise job.error
+        return job.results
+
+
+def _wait(signal):
+    """Wait for helpers, even if interrupted: they write to the caller's arrays."""
+    try:
+        signal.wait()
+    except BaseException:
+        signal.wait()
+        raise
 
 
 def _after_fork():

@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skdbn import RBM, DBNAutoencoder, MLPClassifier, StackedRBM, _threads
-from skdbn._threads import MOST_PARTS, serial_products, share, split
+from skdbn._threads import LEAST_ROWS, MOST_PARTS, serial_products, share, split
 
 
 def blas_threads():
@@ -36,7 +36,7 @@ def four_threads():
 @pytest.mark.parametrize("n", [1, 2, 49, 50, 99, 100, 128, 399, 400, 1000, 2048, 60_000])
 @pytest.mark.parametrize("work", [0, 1, 10**6, 10**7, 10**8, 10**12])
 def test_split_covers_all_rows_once(n, work):
-    slices = split(n, work)
+    slices = split(n, LEAST_ROWS, work)
     rows = [row for part in slices for row in range(n)[part]]
     assert rows == list(range(n))
     assert len(slices) in (1, 2, 4, MOST_PARTS)
@@ -44,12 +44,14 @@ def test_split_covers_all_rows_once(n, work):
     assert max(sizes) - min(sizes) <= 1
     if len(slices) > 1:
         assert min(sizes) >= 49
-        assert work / len(slices) >= 2**22
+        assert work / len(slices) >= 2**23
 
 
 def test_split_grows_with_rows_and_work():
-    assert [len(split(n, 10**12)) for n in (99, 100, 200, 400, 9999)] == [1, 2, 4, 8, 8]
-    assert [len(split(1000, work)) for work in (2**22, 2**23, 2**24, 2**25)] == [1, 2, 4, 8]
+    sizes = (99, 100, 200, 400, 9999)
+    assert [len(split(n, 50, 10**12)) for n in sizes] == [1, 2, 4, 8, 8]
+    works = (2**23, 2**24, 2**25, 2**26)
+    assert [len(split(1000, 50, work)) for work in works] == [1, 2, 4, 8]
 
 
 # -- share ------------------------------------------------------------------------------

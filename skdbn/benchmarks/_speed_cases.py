@@ -11,7 +11,7 @@ from skdbn.benchmarks._speed_kinds import (
 )
 
 CASES = [
-    RBMCase(name="rbm", title="RBM 784-500, CD-1, batch 100", target=1.15, in_quick=True),
+    RBMCase(name="rbm", title="RBM 784-500, CD-1, batch 100", target=1.2, in_quick=True),
     RBMCase(
         name="rbm-1000",
         title="RBM 784-1000, CD-1, batch 100",
@@ -54,7 +54,6 @@ CASES = [
         n_batches=40,
         n_units=10_000,
         memory_rows=4000,
-        target=1.5,
     ),
     MLPCase(
         name="mlp-adam",
@@ -63,7 +62,7 @@ CASES = [
         activation="relu",
         batch_size=128,
         n_batches=90,
-        target=1.25,
+        target=1.4,
         in_quick=True,
     ),
     MLPCase(
@@ -74,7 +73,7 @@ CASES = [
         solver="rmsprop",
         batch_size=128,
         n_batches=90,
-        target=1.25,
+        target=1.4,
         sklearn=False,
     ),
     MLPCase(
@@ -82,7 +81,6 @@ CASES = [
         title="MLP 784-500-250-10, logistic, Adam, batch 100",
         sizes=(784, 500, 250, 10),
         activation="logistic",
-        target=1.25,
     ),
     FineTuningCase(
         name="fine-tune",
@@ -90,7 +88,7 @@ CASES = [
         sizes=(784, 500, 500, 2000, 10),
         activation="logistic",
         n_batches=60,
-        target=1.25,
+        target=1.2,
         sklearn=False,
     ),
     AutoencoderCase(
@@ -100,14 +98,14 @@ CASES = [
         n_batches=6,
         n_units=1,
         unit="evaluation",
-        target=1.25,
+        target=1.3,
     ),
     TransformCase(
         name="transform",
         title="transform through 784-1000-500-250",
         sizes=(784, 1000, 500, 250),
         n_batches=600,
-        target=1.15,
+        target=1.2,
         in_quick=True,
     ),
     SamplingCase(
@@ -116,6 +114,5 @@ CASES = [
         n_batches=1000,
         n_units=1000,
         unit="temperatures",
-        target=1.5,
     ),
 ]

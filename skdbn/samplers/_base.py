@@ -7,9 +7,9 @@ from sklearn.base import BaseEstimator
 
 from .._batches import take_rows
 from .._kernels import kernel
-from .._products import CSRRows, add_right_gradient, product_transposed
+from .._products import CSRRows, add_right_gradient, column_sums, product_transposed
 from .._random import Stream
-from .._threads import MOST_PARTS, split
+from .._threads import LEAST_ROWS, MOST_PARTS, split
 
 
 class Sampler(ABC, BaseEstimator):
@@ -95,7 +95,9 @@ class Phases:
             work = 3 * n * self.visible.shape[1] * self.hidden.shape[1]
             self._parts[n] = [
                 Part(self, rows, n, stream)
-                for rows, stream in zip(split(n, work), self.streams, strict=False)
+                for rows, stream in zip(
+                    split(n, LEAST_ROWS, work), self.streams, strict=False
+                )
             ]
         return self._parts[n]
 
@@ -111,7 +113,7 @@ class Phases:
                 add_right_gradient(part.hidden_data, part.visible_data, components, weights)
         else:
             np.dot(hidden.T, self.visible[: 2 * n], out=weights)
-        np.sum(hidden, axis=0, out=hidden_bias)
+        column_sums(self.hidden[: 2 * n], components, hidden_bias)
 
 
 @kernel
