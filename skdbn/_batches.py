@@ -95,7 +95,7 @@ def load_rows(X, rows, out):
         batch = X[rows]
     elif isinstance(X, np.ndarray) and X.dtype == out.dtype:
         # mode="clip" lets take() write to out without a buffer of its own.
-        return np.take(X, rows, axis=0, out=out[: len(rows)], mode="clip")
+        return X.take(rows, axis=0, out=out[: len(rows)], mode="clip")
     else:
         batch = X[rows]
     out[: batch.shape[0]] = batch

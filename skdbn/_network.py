@@ -107,7 +107,7 @@ class Backprop:
         offsets = np.cumsum([0, *(coef.size for coef in network.coefs)])
         self.offsets = [int(offset) for offset in offsets]
         self.n_evaluations = 0
-        self._rows, self._weights = {}, {}  # how batches are divided, by their size
+        self._weight_slices_of = {}  # by the size of a batch
 
     def __call__(self, X, Y, rows, learn=None):
         """Penalised mean loss over a batch of rows; its gradient is ``self.gradient``.
@@ -149,7 +149,8 @@ class Backprop:
         """Summed loss and penalty of some of n rows; the gradient is that of their mean."""
         m = len(rows)
         inputs = CSRRows(X, rows) if issparse(X) else self._input_buffer(X)[:m]
-        losses = share(partial(self._pass, X, Y, rows, n), self._row_slices(m))
+        parts = split(m, LEAST_ROWS, 2 * m * self.offsets[-1])
+        losses = share(partial(self._pass, X, Y, rows, n), parts)
         learn_weights = partial(self._learn_weights, inputs, m, alpha, n, learn)
         penalties = share(learn_weights, self._weight_slices(m))
         learn(slice(self.offsets[-1], None), 0.0)
@@ -161,21 +162,15 @@ class Backprop:
             self.layers[0] = np.empty((len(self.targets), X.shape[1]), self.theta.dtype)
         return self.layers[0]
 
-    def _row_slices(self, m):
-        """The parts of a batch of m rows."""
-        if m not in self._rows:
-            self._rows[m] = split(m, LEAST_ROWS, 2 * m * self.offsets[-1])
-        return self._rows[m]
-
     def _weight_slices(self, m):
         """Layer and slice of its inputs, the parts of the weights for m rows."""
-        if m not in self._weights:
-            self._weights[m] = [
+        if m not in self._weight_slices_of:
+            self._weight_slices_of[m] = [
                 (i, columns)
                 for i, coef in enumerate(self.network.coefs)
                 for columns in split(len(coef), LEAST_UNITS, m * coef.size)
             ]
-        return self._weights[m]
+        return self._weight_slices_of[m]
 
     def _pass(self, X, Y, rows, n, part):
         """Forward and back through the layers for a part of the rows; the summed loss."""

@@ -81,7 +81,9 @@ class EnergyProblem:
         """Change the parameters for some rows; returns their reconstruction error."""
         n, parts, W = len(rows), self.phases.parts(len(rows)), self.energy.weights
         errors = share(partial(self._run_chain, rows), parts)
-        np.sum([part.difference for part in parts], axis=0, out=self.gradients[1])
+        self.gradients[1][:] = parts[0].difference
+        for part in parts[1:]:
+            self.gradients[1] += part.difference
         # The gradient is a sum over rows: so the penalty is multiplied by n, and the rate
         # divided, which spares a pass over the weights.
         rate = self.learning_rate(t, self.max_iter) / n

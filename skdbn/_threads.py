@@ -13,6 +13,7 @@ As many threads are used as BLAS would have used: ``OPENBLAS_NUM_THREADS`` and i
 import os
 import threading
 from collections import deque
+from functools import lru_cache
 from itertools import count, pairwise
 
 import numpy as np
@@ -37,6 +38,7 @@ LEAST_ROWS = 50
 LEAST_UNITS = 200
 
 
+@lru_cache(maxsize=1024)
 def split(n, least, work):
     """Cut range(n) into 1, 2, 4 or 8 slices, by what there is to do and nothing else.
 
@@ -52,7 +54,7 @@ def split(n, least, work):
     most = max(1, min(MOST_PARTS, n // least, work // _LEAST_WORK))
     n_parts = 1 << (int(most).bit_length() - 1)
     ends = [n * part // n_parts for part in range(n_parts + 1)]
-    return [slice(*pair) for pair in pairwise(ends)]
+    return tuple(slice(*pair) for pair in pairwise(ends))
 
 
 class SerialProducts:
@@ -73,10 +75,9 @@ class SerialProducts:
         with self._lock:
             if self._process is None:
                 self._find_libraries()
-            self._process.enter()
             limits = self._of_this_thread()
-            limits.enter()
-            self.n_threads = min([*self._process.saved, *limits.saved], default=1)
+            if self._process.enter() + limits.enter():
+                self.n_threads = min([*self._process.saved, *limits.saved], default=1)
         return self
 
     def __exit__(self, *exc_info):
@@ -114,12 +115,13 @@ class _Limits:
         self.depth = 0
 
     def enter(self):
-        """Limit the libraries, unless they are."""
-        if self.depth == 0:
+        """Limit the libraries, unless they are; returns whether they were not."""
+        self.depth += 1
+        if self.depth == 1:
             self.saved = [library.get_num_threads() for library in self.libraries]
             for library in self.libraries:
                 _set_num_threads(library, 1)
-        self.depth += 1
+        return self.depth == 1
 
     def leave(self):
         """Give the libraries what they had, if nobody else needs the limit."""

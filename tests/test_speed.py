@@ -56,13 +56,16 @@ class Machine:
     """A clock, and runs that take so many of its seconds, more and more as it goes on."""
 
     def __init__(self, slowdown=0.0):
-        self.now, self.slowdown, self.rested = 0.0, slowdown, 0
+        self.now, self.slowdown, self.rested, self.taken = 0.0, slowdown, 0, 0.0
 
     def clock(self):
         return self.now
 
     def sleep(self, seconds):
         self.rested += 1
+
+    def stolen(self):
+        return self.taken
 
     def run(self, seconds, n_units=1):
         def run():
@@ -72,7 +75,9 @@ class Machine:
         return run
 
     def interleave(self, runs, *args):
-        return interleave(runs, *args, clock=self.clock, sleep=self.sleep)
+        return interleave(
+            runs, *args, clock=self.clock, sleep=self.sleep, stolen=self.stolen
+        )
 
 
 def test_ours_is_timed_after_each_of_the_others():
@@ -82,6 +87,25 @@ def test_ours_is_timed_after_each_of_the_others():
     one_round = [("floor", 1.0), ("ours", 2.0), ("peer", 3.0), ("ours", 2.0)]
     assert series == one_round * 2
     assert machine.rested == len(series)
+
+
+def test_a_measurement_that_the_host_disturbed_is_made_again():
+    machine, calls = Machine(), []
+
+    def run():
+        calls.append(None)
+        machine.now += 10 if len(calls) < disturbed else 1
+        machine.taken += 9 if len(calls) < disturbed else 0.01
+        return 1
+
+    for disturbed, n_calls, seconds in ((1, 1, 1), (3, 3, 1), (9, 3, 10)):
+        calls.clear()
+        found = _speed_measure.timed(run, machine.clock, machine.stolen)
+        assert (len(calls), found) == (n_calls, seconds)
+
+
+def test_time_that_the_host_took_is_a_number():
+    assert 0 <= _speed_measure.stolen_seconds() <= _speed_measure.stolen_seconds()
 
 
 def test_a_round_that_has_begun_is_finished_but_no_other_begins():

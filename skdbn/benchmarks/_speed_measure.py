@@ -38,7 +38,13 @@ def timed(run, clock=time.perf_counter, stolen=stolen_seconds):
 
 
 def interleave(
-    runs, n_rounds, max_seconds=inf, *, clock=time.perf_counter, sleep=time.sleep
+    runs,
+    n_rounds,
+    max_seconds=inf,
+    *,
+    clock=time.perf_counter,
+    sleep=time.sleep,
+    stolen=stolen_seconds,
 ):
     """Time runs in turns, with ours after each of the others.
 
@@ -50,7 +56,7 @@ def interleave(
         How often each of the others is timed.
     max_seconds : float, default=inf
         No new round begins after so many.
-    clock, sleep : callable
+    clock, sleep, stolen : callable
 
     Returns
     -------
@@ -64,7 +70,7 @@ def interleave(
             break
         for name in (name for other in others for name in (other, OURS)):
             sleep(REST_SECONDS)
-            series.append((name, timed(runs[name], clock)))
+            series.append((name, timed(runs[name], clock, stolen)))
     return series
 
 
