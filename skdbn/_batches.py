@@ -9,7 +9,7 @@ from ._products import CSRRows
 from ._threads import share
 
 # Rows of a block in everything that is not training. Large enough for BLAS, small enough
-# that the working memory of predicting a million rows is a few tens of megabytes.
+# that the working memory of predicting a million rows is some tens of megabytes a thread.
 BLOCK_ROWS = 2048
 
 # What X may be without being copied as a whole. Anything else becomes the first of them.
@@ -43,6 +43,10 @@ class ComputedRows:
         in_place = sparse.issparse(self.X)
         X = CSRRows(self.X, rows) if in_place else dense_block(self.X, rows, self.dtype)
         return self.function(X)
+
+    def __array__(self, dtype=None, copy=None):
+        """All of them, for callbacks that want an array."""
+        return self[slice(0, len(self))].astype(dtype or self.dtype, copy=False)
 
     def mean(self, axis, dtype):
         """Means of the columns, as those of an array."""
@@ -137,8 +141,13 @@ def map_blocks(function, X, dtype, n_columns=None, *, multiplies=False):
         block = CSRRows(X, rows) if in_place else dense_block(X, rows, dtype)
         result[rows] = function(block)
 
-    share(fill, list(gen_batches(n_samples, BLOCK_ROWS)))
+    share(fill, list(gen_batches(n_samples, _block_rows(X.shape[1]))))
     return result
+
+
+def _block_rows(n_columns):
+    """Rows of a block: fewer where they are long, so that a block has 16 MB at most."""
+    return int(np.clip(2**21 // n_columns, 64, BLOCK_ROWS))
 
 
 def reconstruction_score(function, X, dtype):

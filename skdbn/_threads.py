@@ -10,12 +10,14 @@ As many threads are used as BLAS would have used: ``OPENBLAS_NUM_THREADS`` and i
 ``threadpoolctl.threadpool_limits`` and joblib's limits for its workers all hold.
 """
 
+import math
 import os
 import threading
 from collections import deque
 from functools import lru_cache
 from itertools import count, pairwise
 
+import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -39,71 +41,96 @@ LEAST_UNITS = 200
 
 
 @lru_cache(maxsize=1024)
-def split(n, least, work):
+def split(n, least, work=math.inf):
     """Cut range(n) into 1, 2, 4 or 8 slices, by what there is to do and nothing else.
 
     Parameters
     ----------
     n : int
-        Number of rows of a batch, or of units whose weights are learned.
+        Number of rows of a batch, of units whose weights are learned, or of parameters.
     least : int
-        The least length of a slice, LEAST_ROWS or LEAST_UNITS.
-    work : int
+        The least length of a slice.
+    work : int, default=inf
         Number of multiplications and additions over all of them.
     """
-    most = max(1, min(MOST_PARTS, n // least, work // _LEAST_WORK))
-    n_parts = 1 << (int(most).bit_length() - 1)
+    most = int(max(1, min(MOST_PARTS, n // least, work // _LEAST_WORK)))
+    n_parts = 1 << (most.bit_length() - 1)
     ends = [n * part // n_parts for part in range(n_parts + 1)]
     return tuple(slice(*pair) for pair in pairwise(ends))
+
+
+class _Local(threading.local):
+    """What a thread knows of itself."""
+
+    depth = 0
+    n_threads = 1
+    limits = None
 
 
 class SerialProducts:
     """Context in which BLAS works on the calling thread; to be entered anywhere, nested.
 
     Most BLAS have one limit for the process, which fits in several threads have to share:
-    the first to come saves what there was, the last to go restores it. With OpenMP, each
-    thread has a limit of its own.
+    the first to come saves what there was, the last to go restores it. Others have a limit
+    for each thread.
     """
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._process = self._threads = None
-        self._local = threading.local()
-        self.n_threads = 1
+        self._process = None
+        self._each_thread = []
+        self._local = _Local()
+
+    @property
+    def n_threads(self):
+        """How many threads BLAS had for the calling thread when it came in."""
+        return self._local.n_threads
 
     def __enter__(self):
-        with self._lock:
-            if self._process is None:
-                self._find_libraries()
-            limits = self._of_this_thread()
-            if self._process.enter() + limits.enter():
-                self.n_threads = min([*self._process.saved, *limits.saved], default=1)
+        local = self._local
+        local.depth += 1
+        if local.depth == 1:
+            with self._lock:
+                if self._process is None:
+                    self._find_libraries()
+                self._process.enter()
+            local.limits = _Limits(self._each_thread)
+            local.limits.enter()
+            # A BLAS that cannot be limited is left to its own threads.
+            local.n_threads = min([*self._process.saved, *local.limits.saved], default=1)
         return self
 
     def __exit__(self, *exc_info):
-        with self._lock:
-            self._of_this_thread().leave()
-            self._process.leave()
+        local = self._local
+        local.depth -= 1
+        if local.depth == 0:
+            local.limits.leave()
+            with self._lock:
+                self._process.leave()
 
     def _find_libraries(self):
         """Sort the BLAS of the process by whom their limits hold for."""
-        found = ThreadpoolController().select(user_api="blas").lib_controllers
-        each = [getattr(library, "threading_layer", "") == "openmp" for library in found]
-        self._process = _Limits([b for b, own in zip(found, each, strict=True) if not own])
-        self._threads = [b for b, own in zip(found, each, strict=True) if own]
+        process = []
+        for library in ThreadpoolController().select(user_api="blas").lib_controllers:
+            own = library.internal_api == "mkl" or (
+                getattr(library, "threading_layer", "") == "openmp"
+            )
+            (self._each_thread if own else process).append(library)
+        self._process = _Limits(process)
 
-    def _of_this_thread(self):
-        """The limits that hold for the calling thread alone."""
-        if not hasattr(self._local, "limits"):
-            self._local.limits = _Limits(self._threads)
-        return self._local.limits
+    def limit_for_good(self):
+        """Leave BLAS one thread in a thread that is ours."""
+        _Limits(self._each_thread).enter()
 
     def after_fork(self):
         """In a forked child no fit goes on, whatever went on in its parent."""
         self._lock = threading.Lock()
-        if self._process is not None:
-            self._process.leave_all()
-            self._of_this_thread().leave_all()
+        if self._process is not None and self._process.depth:
+            self._process.depth = 1
+            self._process.leave()
+        if self._local.depth:
+            self._local.depth = 0
+            self._local.limits.leave()
 
 
 class _Limits:
@@ -115,13 +142,12 @@ class _Limits:
         self.depth = 0
 
     def enter(self):
-        """Limit the libraries, unless they are; returns whether they were not."""
+        """Limit the libraries, unless they are."""
         self.depth += 1
         if self.depth == 1:
             self.saved = [library.get_num_threads() for library in self.libraries]
             for library in self.libraries:
                 _set_num_threads(library, 1)
-        return self.depth == 1
 
     def leave(self):
         """Give the libraries what they had, if nobody else needs the limit."""
@@ -129,12 +155,6 @@ class _Limits:
         if self.depth == 0:
             for library, n_threads in zip(self.libraries, self.saved, strict=True):
                 _set_num_threads(library, n_threads)
-
-    def leave_all(self):
-        """Leave as often as there was entered."""
-        if self.depth:
-            self.depth = 1
-            self.leave()
 
 
 def _set_num_threads(library, n_threads):
@@ -181,6 +201,12 @@ def _stay_awake(address, n):
     return False
 
 
+if numba.config.DISABLE_JIT:  # then nothing can read what others write without the GIL
+
+    def _stay_awake(address, n):
+        return False
+
+
 class _Signal:
     """What one thread sends and one waits for: awake for a moment, then asleep.
 
@@ -191,6 +217,7 @@ class _Signal:
     def __init__(self):
         self.cell = np.zeros(1, np.int64)
         self.address = self.cell.ctypes.data
+        _stay_awake(self.address, 0)  # compiled here, not by a thread that is to be quick
         self.asleep = deque()  # holds a token while the one who waits sleeps or is about to
         self.lock = threading.Lock()
         self.lock.acquire()
@@ -203,9 +230,10 @@ class _Signal:
 
     def wait(self):
         """Return when there was a signal."""
-        if not _stay_awake(self.address, _OFFERS):
+        while not (self.cell[0] or _stay_awake(self.address, _OFFERS)):
             self.asleep.append(None)
             if self.cell[0] == 0 or not self._take_token():
+                # Perhaps for nothing: an earlier sender may be late to look for a token.
                 self.lock.acquire()
         self.cell[0] = 0
 
@@ -232,16 +260,21 @@ class _Job:
         self.finished = _signals.pop() if _signals else _Signal()
         self.counter = count()
         self.error = None
+        self.float_errors = np.geterr()
 
     def work(self):
-        """Take items until there are none; returns whether the last one to be done was."""
+        """Take items until there are none; returns whether the last one to be done was.
+
+        After an error the rest is taken, but not done.
+        """
         while True:
             try:
                 i, item = self.items.popleft()
             except IndexError:
                 return False
             try:
-                self.results[i] = self.function(item)
+                if self.error is None:
+                    self.results[i] = self.function(item)
             except BaseException as error:
                 self.error = error
             if next(self.counter) == self.last:
@@ -259,9 +292,10 @@ class _Helper(threading.Thread):
         self.start()
 
     def run(self):
+        serial_products.limit_for_good()
         while True:
             self.awake.wait()
-            with serial_products, np.errstate(all="ignore"):
+            with np.errstate(**self.job.float_errors):
                 if self.job.work():
                     self.job.finished.send()
             self.job = None
@@ -283,8 +317,11 @@ class _Pool:
             except IndexError:
                 if self.n_helpers >= serial_products.n_threads - 1:
                     return
+                try:
+                    helper = _Helper(self)
+                except RuntimeError:  # no more threads for us: the caller does it
+                    return
                 self.n_helpers += 1
-                helper = _Helper(self)
             helper.job = job
             helper.awake.send()
 
@@ -319,7 +356,8 @@ def share(function, items):
             _wait(job.finished)
         _signals.append(job.finished)
         if job.error is not None:
-            raise job.error
+            error, job.error = job.error, None  # it knows this frame, which knows the job
+            raise error
         return job.results
 
 
@@ -334,8 +372,8 @@ def _wait(signal):
 
 def _after_fork():
     """A forked child has none of its parent's threads."""
-    serial_products.after_fork()
     _pool.__init__()
+    serial_products.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

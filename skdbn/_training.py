@@ -214,7 +214,8 @@ def run_full_batch(problem, monitor, task, attributes):
         monitor.update(loss, problem.theta)
         return task.subtask("iteration").begin().end(attributes)
 
-    converged, loss = problem.minimize(monitor.tol, after_iteration)
+    with serial_products:  # SciPy's part has products too
+        converged, loss = problem.minimize(monitor.tol, after_iteration)
     if not (np.isfinite(loss) and np.isfinite(problem.theta).all()):
         problem.restore(start)
         _warn_diverged(monitor.name, len(monitor.losses), "Use solver='adam'")

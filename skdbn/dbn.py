@@ -33,7 +33,8 @@ class DBNClassifier(PretrainedMixin, BaseNetworkClassifier):
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100.
     learning_rate : float, Schedule or "auto", default="auto"
-        Step size. "auto" is 0.001 for "adam" and 0.01 for "sgd".
+        Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
+        "adam" and 0.01 for "sgd". "lbfgs" and "cg" find their steps themselves.
     max_iter : int, default=200
         Largest number of epochs, passes over the training data; with "lbfgs", of
         iterations.

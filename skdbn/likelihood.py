@@ -67,7 +67,7 @@ class AISResult:
     >>> from skdbn.likelihood import annealed_importance_sampling
     >>> X = load_digits().data / 16
     >>> rbm = RBM(16, max_iter=5, random_state=0).fit(X)
-    >>> result = annealed_importance_sampling(rbm, 200, X=X, random_state=0)
+    >>> result = annealed_importance_sampling(rbm, 200, X_base=X, random_state=0)
     >>> result.interval[0] < result.log_partition < result.interval[1]
     True
     """
@@ -128,7 +128,7 @@ def log_partition(rbm):
 
 
 def annealed_importance_sampling(
-    rbm, n_temperatures=1000, n_chains=100, *, betas=None, X=None, random_state=None
+    rbm, n_temperatures=1000, n_chains=100, *, betas=None, X_base=None, random_state=None
 ):
     """Estimate the partition function of an RBM of any size.
 
@@ -154,7 +154,7 @@ def annealed_importance_sampling(
         on a thread.
     betas : array-like of shape (n_temperatures,), default=None
         Increasing inverse temperatures from 0 to 1, in place of ``n_temperatures``.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+    X_base : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
         Data whose column means the first model has, which starts the chains closer to a
         model of such data. None takes the RBM's own visible biases.
     random_state : int, RandomState instance or None, default=None
@@ -170,7 +170,7 @@ def annealed_importance_sampling(
     NotFittedError
         If the RBM has not been fitted.
     ValueError
-        If ``betas`` do not increase from 0 to 1, X does not fit the RBM, or the RBM's
+        If ``betas`` do not increase from 0 to 1, ``X_base`` does not fit the RBM, or the RBM's
         density has no finite integral.
 
     See Also
@@ -198,14 +198,14 @@ def annealed_importance_sampling(
     >>> from skdbn.likelihood import annealed_importance_sampling, log_partition
     >>> X = load_digits().data / 16
     >>> rbm = RBM(12, max_iter=5, random_state=0).fit(X)
-    >>> result = annealed_importance_sampling(rbm, X=X, random_state=0)
+    >>> result = annealed_importance_sampling(rbm, X_base=X, random_state=0)
     >>> bool(abs(result.log_partition - log_partition(rbm)) < 0.1)
     True
     """
     energy = _fitted_energy(rbm)
     betas = _check_betas(n_temperatures, betas)
     check_scalar(n_chains, "n_chains", Integral, min_val=2)
-    path = _Path(energy, _base_bias(rbm, energy, X))
+    path = _Path(energy, _base_bias(rbm, energy, X_base))
     # By their number alone: the chunks must not depend on how many threads there are.
     n_chunks = min(_MOST_CHUNKS, max(1, n_chains // _LEAST_CHAINS))
     chunks = list(gen_even_slices(n_chains, n_chunks))
@@ -356,7 +356,7 @@ def log_likelihood(rbm, X, log_partition=None):
     >>> from skdbn.likelihood import annealed_importance_sampling, log_likelihood
     >>> X = (load_digits().data > 7).astype(float)
     >>> rbm = RBM(64, random_state=0).fit(X[:1500])
-    >>> result = annealed_importance_sampling(rbm, X=X[:1500], random_state=0)
+    >>> result = annealed_importance_sampling(rbm, X_base=X[:1500], random_state=0)
     >>> bool(-30 < log_likelihood(rbm, X[1500:], result).mean() < -20)
     True
     """

@@ -26,7 +26,8 @@ class BaseNetworkClassifier(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data. CSR and uint8 data are converted a batch at a time.
+            Training data. CSR data are multiplied as they are, uint8 data converted a
+            batch at a time.
         y : array-like of shape (n_samples,)
             Class labels.
 
@@ -201,7 +202,8 @@ class MLPClassifier(BaseNetworkClassifier):
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is 200, or all rows if they are fewer.
     learning_rate : float, Schedule or "auto", default="auto"
-        Step size. "auto" is 0.001 for "adam" and 0.01 for "sgd".
+        Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
+        "adam" and 0.01 for "sgd". "lbfgs" and "cg" find their steps themselves.
     max_iter : int, default=200
         Largest number of epochs, passes over the training data; with "lbfgs", of
         iterations.

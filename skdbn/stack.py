@@ -111,7 +111,8 @@ class StackedRBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data. CSR and uint8 data are converted a batch at a time.
+            Training data. CSR data are multiplied as they are, uint8 data converted a
+            batch at a time.
         y : array-like of shape (n_samples,), default=None
             Not used, present for API consistency.
 

@@ -159,7 +159,7 @@ def test_weights_are_unbiased_estimates_of_z(pair, dtype):
     X = np.random.RandomState(0).uniform(size=(20, rbm.n_features_in_))
     for data, betas in [(None, [0, 1]), (X, [0, 1]), (None, BETAS), (X, BETAS)]:
         result = annealed_importance_sampling(
-            rbm, betas=betas, n_chains=20_000, X=data, random_state=1
+            rbm, betas=betas, n_chains=20_000, X_base=data, random_state=1
         )
         weights = np.exp(result.log_weights - log_z)
         error = weights.std() / np.sqrt(len(weights))
@@ -206,12 +206,12 @@ def test_ais_of_trained_models(visible, hidden, digits):
 
 def test_ais_of_the_digits(trained, digits):
     rbm, exact = trained
-    result = annealed_importance_sampling(rbm, 1000, X=digits, random_state=0)
+    result = annealed_importance_sampling(rbm, 1000, X_base=digits, random_state=0)
     assert result.log_partition == pytest.approx(exact, abs=0.1)
     assert result.interval[0] < exact < result.interval[1]
     assert result.interval[1] - result.interval[0] < 0.5
     # Jensen: the mean of the log weights is below, and comes closer with more steps.
-    rough = annealed_importance_sampling(rbm, 100, X=digits, random_state=0)
+    rough = annealed_importance_sampling(rbm, 100, X_base=digits, random_state=0)
     assert rough.log_weights.mean() < result.log_weights.mean() < exact
     assert 1 <= rough.effective_sample_size < result.effective_sample_size <= 100
 
@@ -222,10 +222,10 @@ def test_data_start_the_chains():
     bias = Bernoulli().initial_bias(X.mean(axis=0), len(X))
     rbm = fitted(*BERNOULLI, np.zeros((3, 4)), bias, np.ones(3))
     for data in (X, sparse.csr_array(X), X.astype(np.uint8)):
-        result = annealed_importance_sampling(rbm, 2, 100, X=data, random_state=0)
+        result = annealed_importance_sampling(rbm, 2, 100, X_base=data, random_state=0)
         np.testing.assert_allclose(result.log_weights, log_partition(rbm), rtol=1e-12)
         assert result.effective_sample_size == pytest.approx(100)
-    other = annealed_importance_sampling(rbm, 2, 100, X=1 - X, random_state=0)
+    other = annealed_importance_sampling(rbm, 2, 100, X_base=1 - X, random_state=0)
     assert np.ptp(other.log_weights) > 1
     own = annealed_importance_sampling(rbm, 2, 100, random_state=0)
     np.testing.assert_allclose(own.log_weights, log_partition(rbm), rtol=1e-12)
@@ -337,7 +337,7 @@ def test_same_seed_same_numbers_on_any_number_of_threads(digits):
 def test_model_is_left_as_it_was(trained, digits):
     rbm, _ = trained
     before = [rbm.components_.copy(), rbm.intercept_visible_.copy(), digits[:20].copy()]
-    annealed_importance_sampling(rbm, 5, X=digits, random_state=0)
+    annealed_importance_sampling(rbm, 5, X_base=digits, random_state=0)
     reverse_ais(rbm, digits[:20], 5, random_state=0)
     after = [rbm.components_, rbm.intercept_visible_, digits[:20]]
     for old, new in zip(before, after, strict=True):
@@ -348,7 +348,7 @@ def small_results():
     """Numbers from every function, of a model that plain Python can do."""
     _, rbm, _ = tiny(BERNOULLI)
     X = np.eye(3)
-    ais = annealed_importance_sampling(rbm, 4, 3, X=X, random_state=0)
+    ais = annealed_importance_sampling(rbm, 4, 3, X_base=X, random_state=0)
     return [
         log_partition(rbm),
         *ais.log_weights,
@@ -502,7 +502,7 @@ def test_rows_that_do_not_fit(trained, digits):
         with pytest.raises(ValueError, match=message):
             reverse_ais(rbm, digits[:2], X_base=X)
         with pytest.raises(ValueError, match=message):
-            annealed_importance_sampling(rbm, X=X)
+            annealed_importance_sampling(rbm, X_base=X)
 
 
 def test_chains_that_run_off():

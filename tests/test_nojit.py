@@ -7,10 +7,12 @@ import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from skdbn import RBM, DBNClassifier
 from skdbn._energy import Energy
 from skdbn._random import Stream
+from skdbn._threads import share
 from skdbn.activations import ACTIVATIONS
 from skdbn.losses import LOSSES
 from skdbn.units import UNITS
@@ -57,6 +59,8 @@ def small_results():
             dbn.fit(X, y)
         results[f"probabilities, {solver}"] = dbn.predict_proba(X)
         results[f"losses, {solver}"] = dbn.loss_curve_
+    with threadpool_limits(4, user_api="blas"):
+        results["shared"] = share(abs, range(-20, 0))
     return results
 
 

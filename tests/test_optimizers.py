@@ -13,6 +13,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.datasets import load_digits
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.utils._param_validation import InvalidParameterError
+from threadpoolctl import threadpool_limits
 
 from skdbn import MLPClassifier
 from skdbn._network import Backprop, Network
@@ -596,6 +597,34 @@ def test_cg_never_leaves_a_batch_worse(seed, max_evaluations):
         assert after in descent.losses[first:]  # a point that it has evaluated
 
 
+def test_conjugate_gradients_work_on_pieces_of_large_parameters(monkeypatch):
+    """The same minimum, and the same numbers on any number of threads."""
+    rng = np.random.RandomState(0)
+    scales, start = rng.uniform(1, 3, 1000), rng.normal(size=1000)
+
+    def minimize():
+        theta, gradient = start.copy(), np.empty(1000)
+
+        def objective():
+            gradient[:] = scales * theta
+            return 0.5 * float(theta @ gradient)
+
+        optimizer = ConjugateGradient(n_line_searches=20)
+        state = optimizer.init_state(theta)
+        loss = optimizer.search(objective, theta, gradient, state)
+        assert objective() < 1e-6 * loss
+        return theta
+
+    whole = minimize()
+    monkeypatch.setattr(conjugate_gradient, "_LEAST_PIECE", 100)
+    with threadpool_limits(1, user_api="blas"):
+        expected = minimize()
+    with threadpool_limits(4, user_api="blas"):
+        found = minimize()
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(found, whole, atol=1e-6)
+
+
 @DTYPES
 def test_kernels_of_conjugate_gradients(dtype):
     tolerance = {"rtol": 1e-6 if dtype == np.float32 else 1e-13, "atol": 1e-6}
@@ -604,12 +633,11 @@ def test_kernels_of_conjugate_gradients(dtype):
         G, D, L = (a.astype(np.float64) for a in (g, d, last))
         exact = {"rtol": 1e-12, "atol": 1e-12}
         np.testing.assert_allclose(conjugate_gradient._dot(g, d), G @ D, **exact)
-        products = conjugate_gradient._products(g, last)
-        np.testing.assert_allclose(products, (G @ G, G @ L), **exact)
+        np.testing.assert_allclose(conjugate_gradient._dot(g, last), G @ L, **exact)
         theta = np.empty_like(g)
-        conjugate_gradient._move(g, d, dtype(0.3), theta)
+        conjugate_gradient._move(g, d, theta, dtype(0.3))
         np.testing.assert_allclose(theta, G + np.float64(dtype(0.3)) * D, **tolerance)
-        slope = conjugate_gradient._conjugate(g, dtype(0.7), d, last)
+        slope = conjugate_gradient._conjugate(g, d, last, dtype(0.7))
         np.testing.assert_allclose(d, np.float64(dtype(0.7)) * D - G, **tolerance)
         np.testing.assert_allclose(slope, G @ d.astype(np.float64), **exact)
         np.testing.assert_array_equal(last, g)

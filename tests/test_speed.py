@@ -90,18 +90,23 @@ def test_ours_is_timed_after_each_of_the_others():
 
 
 def test_a_measurement_that_the_host_disturbed_is_made_again():
-    machine, calls = Machine(), []
+    machine = Machine()
 
-    def run():
-        calls.append(None)
-        machine.now += 10 if len(calls) < disturbed else 1
-        machine.taken += 9 if len(calls) < disturbed else 0.01
-        return 1
+    def seconds_of(*runs):
+        left = list(runs)
 
-    for disturbed, n_calls, seconds in ((1, 1, 1), (3, 3, 1), (9, 3, 10)):
-        calls.clear()
-        found = _speed_measure.timed(run, machine.clock, machine.stolen)
-        assert (len(calls), found) == (n_calls, seconds)
+        def run():
+            seconds, taken = left.pop(0)
+            machine.now += seconds
+            machine.taken += taken
+            return 1
+
+        return _speed_measure.timed(run, machine.clock, machine.stolen), len(left)
+
+    calm, disturbed = (1, 0.01), (10, 9)
+    assert seconds_of(calm, disturbed) == (1, 1)
+    assert seconds_of(disturbed, disturbed, calm, calm) == (1, 1)
+    assert seconds_of(disturbed, disturbed, disturbed, calm) == (10, 1)
 
 
 def test_time_that_the_host_took_is_a_number():

@@ -89,20 +89,22 @@ def test_share_inside_share(four_threads):
     assert share(outer, [1, 2, 3]) == [[10, 11, 12], [20, 21, 22], [30, 31, 32]]
 
 
-def test_share_raises_what_an_item_raises_after_the_others_are_done(four_threads):
-    done = []
+def test_share_raises_what_an_item_raises_when_nobody_is_at_work(four_threads):
+    begun, done = [], []
 
     def function(item):
+        begun.append(item)
         if item == 1:
             raise KeyError("one")
         time.sleep(0.01)
         done.append(item)
 
     for _ in range(20):
-        done.clear()
+        begun.clear(), done.clear()
         with pytest.raises(KeyError, match="one"):
-            share(function, range(6))
-        assert sorted(done) == [0, 2, 3, 4, 5]
+            share(function, range(100))
+        assert sorted(begun) == sorted([1, *done])
+        assert len(begun) < 20  # the rest is given up
     assert share(str, range(3)) == ["0", "1", "2"]
 
 
@@ -110,6 +112,44 @@ def test_a_helper_that_gets_no_time_holds_nobody_up(four_threads, monkeypatch):
     """As on a machine whose other cores are taken."""
     monkeypatch.setattr(_threads._pool, "recruit", lambda job, n_wanted: None)
     assert share(str, range(5)) == list("01234")
+
+
+def test_a_signal_that_is_late_for_an_earlier_wait_wakes_nobody_for_good(monkeypatch):
+    """A sender that stops between its two halves, while its signal is used again."""
+    monkeypatch.setattr(_threads, "_OFFERS", 1)
+    signal, woken = _threads._Signal(), []
+    signal.cell[0] = 1  # the first half of a send
+    signal.wait()
+    waiting = threading.Thread(target=lambda: woken.append(signal.wait()))
+    waiting.start()
+    while not signal.asleep:
+        time.sleep(0.001)
+    if signal._take_token():  # the second half
+        signal.lock.release()
+    time.sleep(0.05)
+    assert not woken
+    signal.send()
+    waiting.join(timeout=30)
+    assert woken == [None]
+
+
+def test_many_signals(four_threads):
+    """Long and short waits in turns, by several callers at once."""
+
+    def caller(seed):
+        rng = np.random.RandomState(seed)
+        for _ in range(200):
+            naps = rng.choice([0, 0, 1e-4, 1e-2], 3, p=[0.5, 0.3, 0.15, 0.05])
+            assert share(lambda nap: time.sleep(nap) or nap, naps) == list(naps)
+        done.append(seed)
+
+    done = []
+    threads = [threading.Thread(target=caller, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert sorted(done) == [0, 1, 2]
 
 
 # -- the limit of BLAS ------------------------------------------------------------------
@@ -154,6 +194,51 @@ def test_settings_are_left_as_found_by_fits_that_overlap():
     assert blas_threads() == before
 
 
+class Library:
+    """A BLAS whose limit holds for the thread that sets it, as MKL's does."""
+
+    internal_api = "mkl"
+
+    def __init__(self):
+        self.of_thread = threading.local()
+        self.seen = []
+
+    def get_num_threads(self):
+        return getattr(self.of_thread, "limit", 8)
+
+    def set_num_threads(self, limit):
+        self.of_thread.limit = limit
+
+
+def test_limits_of_each_thread(monkeypatch):
+    library, products = Library(), _threads.SerialProducts()
+    products._process, products._each_thread = _threads._Limits([]), [library]
+    monkeypatch.setattr(_threads, "serial_products", products)
+    monkeypatch.setattr(_threads, "_pool", _threads._Pool())
+    library.set_num_threads(3)
+    barrier = threading.Barrier(3)
+
+    def function(item):
+        barrier.wait(timeout=30)
+        return library.get_num_threads(), threading.get_ident()
+
+    found = share(function, range(3))
+    assert [limit for limit, _ in found] == [1, 1, 1]
+    assert len({thread for _, thread in found}) == 3
+    assert library.get_num_threads() == 3
+    assert products.n_threads == 3
+
+
+def test_no_more_threads_to_be_had(monkeypatch, four_threads):
+    def refuse(pool):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_threads, "_pool", _threads._Pool())
+    monkeypatch.setattr(_threads, "_Helper", refuse)
+    assert share(str, range(3)) == ["0", "1", "2"]
+    assert _threads._pool.n_helpers == 0
+
+
 # -- the same numbers -------------------------------------------------------------------
 def big_enough(kind):
     """An estimator whose batches are shared out, its data, and what is compared."""
@@ -164,6 +249,9 @@ def big_enough(kind):
     if kind in ("rbm", "sparse"):
         model = RBM(400, batch_size=200, max_iter=2, random_state=0)
         return model, X, lambda fitted: [fitted.components_, fitted.transform(X)]
+    if kind == "lbfgs":
+        model = MLPClassifier((100,), solver="lbfgs", max_iter=5, tol=0, random_state=0)
+        return model, X, lambda fitted: [*fitted.coefs_, fitted.predict_proba(X)]
     if kind == "mlp":
         solver = MLPClassifier((400, 200), batch_size=200, max_iter=2, random_state=0)
         solver.set_params(tol=None)
@@ -174,7 +262,8 @@ def big_enough(kind):
     return autoencoder, X, lambda fitted: [*fitted.coefs_, fitted.transform(X)]
 
 
-@pytest.mark.parametrize("kind", ["rbm", "sparse", "mlp", "autoencoder"])
+@pytest.mark.filterwarnings("ignore:.*maximum number of iterations")
+@pytest.mark.parametrize("kind", ["rbm", "sparse", "mlp", "lbfgs", "autoencoder"])
 def test_same_numbers_on_any_number_of_threads(kind):
     estimator, X, compared = big_enough(kind)
     y = np.arange(450) % 3

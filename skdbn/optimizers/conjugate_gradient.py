@@ -7,10 +7,12 @@ import numpy as np
 
 from .._kernels import kernel
 from .._sklearn import Interval
+from .._threads import share, split
 from ._base import LineSearchOptimizer
 from ._line_search import Point, strong_wolfe
 
 _DECREASE = 0.5  # of ``curvature``: the part of the slope that the loss must go down by
+_LEAST_PIECE = 2**18  # of the parameters, for a thread of its own
 _GROWTH = 10.0  # the most that the first trial grows from one line search to the next
 
 
@@ -133,13 +135,13 @@ class _Descent:
 
     def move(self, step):
         """Put theta a step from the start of the line."""
-        _move(self.start, self.direction, self.theta.dtype.type(step), self.theta)
+        self._run(_move, self.start, self.direction, self.theta, step=step)
 
     def probe(self, step):
         """Loss and slope at a step from the start of the line."""
         self.move(step)
         loss = self.evaluate()
-        return loss, _dot(self.gradient, self.direction)
+        return loss, self._run(_dot, self.gradient, self.direction)
 
     def line_search(self, curvature, max_evaluations):
         """Go to the best point that is found on the line; returns its step."""
@@ -172,27 +174,34 @@ class _Descent:
 
     def steepest(self):
         """Choose the line down the gradient."""
-        self.square = _steepest(self.gradient, self.direction, self.last_gradient)
+        arrays = (self.gradient, self.direction, self.last_gradient)
+        self.square = self._run(_steepest, *arrays)
         self.slope = -self.square
         self.step = 1.0 / (1.0 + self.square)
         self.is_steepest = True
 
     def conjugate(self, step):
         """Choose the line conjugate to the last one, if it goes down."""
-        square, product = _products(self.gradient, self.last_gradient)
+        square = self._run(_dot, self.gradient, self.gradient)
+        product = self._run(_dot, self.gradient, self.last_gradient)
         beta = max(0.0, (square - product) / self.square)
-        slope = _conjugate(
-            self.gradient,
-            self.theta.dtype.type(beta),
-            self.direction,
-            self.last_gradient,
-        )
+        arrays = (self.gradient, self.direction, self.last_gradient)
+        slope = self._run(_conjugate, *arrays, step=beta)
         if not slope < 0:
             self.steepest()
             return
         self.step = step * min(_GROWTH, self.slope / slope)
         self.slope, self.square = slope, square
         self.is_steepest = beta == 0
+
+    def _run(self, kernel, *arrays, step=None):
+        """Run a kernel on pieces of arrays, on several threads; the sum of its results."""
+        numbers = () if step is None else (self.theta.dtype.type(step),)
+
+        def run(where):
+            return kernel(*(array[where] for array in arrays), *numbers)
+
+        return sum(share(run, split(self.theta.size, _LEAST_PIECE)))
 
 
 # Sums are float64, whatever the arrays are: millions of terms go into a slope, and the
@@ -206,20 +215,10 @@ def _dot(x, y):
 
 
 @kernel
-def _products(gradient, last_gradient):
-    """``gradient @ gradient`` and ``gradient @ last_gradient``."""
-    square, product = 0.0, 0.0
-    for i in range(gradient.size):
-        g = np.float64(gradient[i])
-        square += g * g
-        product += g * np.float64(last_gradient[i])
-    return square, product
-
-
-@kernel
-def _move(start, direction, step, theta):
+def _move(start, direction, theta, step):
     for i in range(theta.size):
         theta[i] = start[i] + step * direction[i]
+    return 0.0
 
 
 @kernel
@@ -235,7 +234,7 @@ def _steepest(gradient, direction, last_gradient):
 
 
 @kernel
-def _conjugate(gradient, beta, direction, last_gradient):
+def _conjugate(gradient, direction, last_gradient, beta):
     """Turn the direction, and keep the gradient; returns the slope."""
     slope = 0.0
     for i in range(gradient.size):
