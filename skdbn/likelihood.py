@@ -170,8 +170,8 @@ def annealed_importance_sampling(
     NotFittedError
         If the RBM has not been fitted.
     ValueError
-        If ``betas`` do not increase from 0 to 1, ``X_base`` does not fit the RBM, or the RBM's
-        density has no finite integral.
+        If ``betas`` do not increase from 0 to 1, ``X_base`` does not fit the RBM, or the
+        RBM's density has no finite integral.
 
     See Also
     --------
