@@ -400,8 +400,9 @@ def test_kinds_of_input_give_the_same(name, kind, data, tmp_path):
     X, y = data
     other = INPUTS[kind](X, tmp_path)
     fitted, expected = build(name).fit(other, y), build(name).fit(X, y)
-    assert_same(fitted, expected, X)
-    float64 = getattr(other, "dtype", None) == np.float64 or kind == "list"
+    thin = sparse.issparse(other)  # products of CSR rows add up in another order
+    assert_same(fitted, expected, X, rtol=1e-4 if thin else 0)
+    float64 = not thin and (getattr(other, "dtype", None) == np.float64 or kind == "list")
     for method, result in outputs(fitted, other).items():
         np.testing.assert_allclose(
             result, outputs(expected, X)[method], rtol=1e-9 if float64 else 1e-3
