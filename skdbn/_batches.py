@@ -1,4 +1,4 @@
-"""Level 0: rows of any accepted X, a block at a time, as dense floats."""
+"""Level 0: rows of any accepted X, a batch or a block at a time."""
 
 import numpy as np
 from scipy import sparse
@@ -40,9 +40,7 @@ class ComputedRows:
         return self.shape[0]
 
     def __getitem__(self, rows):
-        in_place = sparse.issparse(self.X)
-        X = CSRRows(self.X, rows) if in_place else dense_block(self.X, rows, self.dtype)
-        return self.function(X)
+        return self.function(_factor(self.X, rows, self.dtype))
 
     def __array__(self, dtype=None, copy=None):
         """All of them, for callbacks that want an array."""
@@ -50,7 +48,7 @@ class ComputedRows:
 
     def mean(self, axis, dtype):
         """Means of the columns, as those of an array."""
-        blocks = gen_batches(len(self), BLOCK_ROWS)
+        blocks = gen_batches(len(self), _block_rows(self.X.shape[1]))
         sums = share(lambda rows: self[rows].sum(axis=axis, dtype=dtype), list(blocks))
         return np.sum(sums, axis=0) / len(self)
 
@@ -112,6 +110,11 @@ def dense_block(X, rows, dtype):
     return (block.toarray() if sparse.issparse(X) else block).astype(dtype, copy=False)
 
 
+def _factor(X, rows, dtype):
+    """A slice of rows of X for a product: a dense block, or CSR rows where they are."""
+    return CSRRows(X, rows) if sparse.issparse(X) else dense_block(X, rows, dtype)
+
+
 def take_rows(X, rows, out):
     """Rows of X for a product: dense ones in the buffer out, CSR ones where they are."""
     return CSRRows(X, rows) if sparse.issparse(X) else load_rows(X, rows, out)
@@ -136,10 +139,10 @@ def map_blocks(function, X, dtype, n_columns=None, *, multiplies=False):
     n_samples = X.shape[0]
     result = np.empty(n_samples if n_columns is None else (n_samples, n_columns), dtype)
 
+    read = _factor if multiplies else dense_block
+
     def fill(rows):
-        in_place = multiplies and sparse.issparse(X)
-        block = CSRRows(X, rows) if in_place else dense_block(X, rows, dtype)
-        result[rows] = function(block)
+        result[rows] = function(read(X, rows, dtype))
 
     share(fill, list(gen_batches(n_samples, _block_rows(X.shape[1]))))
     return result

@@ -121,7 +121,7 @@ class NetworkProblem:
         Where to start from; its parameters are copied.
     X : ndarray or CSR of shape (n_samples, n_inputs)
     Y : ndarray or CSR of shape (n_samples, n_outputs)
-    solver : MiniBatchOptimizer or FullBatchOptimizer
+    solver : Optimizer
     learning_rate : Schedule
     alpha : float
         L2 penalty, see Backprop.

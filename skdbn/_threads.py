@@ -4,7 +4,8 @@ BLAS libraries split each product over threads that wait for each other by spinn
 is quick on an idle machine, collapses on a busy one, and rounds differently with each
 number of threads. Here the rows of a batch, or the pieces of the parameters, are shared out
 instead, in parts that depend on the sizes alone: the same numbers come out on any number
-of threads. Threads that wait are blocked.
+of threads. Threads that wait stay awake for some milliseconds, offering their core to
+others, and then sleep.
 
 As many threads are used as BLAS would have used: ``OPENBLAS_NUM_THREADS`` and its kin,
 ``threadpoolctl.threadpool_limits`` and joblib's limits for its workers all hold.

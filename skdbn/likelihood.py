@@ -14,13 +14,13 @@ from itertools import pairwise
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_random_state, check_scalar, gen_batches, gen_even_slices
+from sklearn.utils import check_random_state, check_scalar, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from ._batches import check_rows, load_rows, map_blocks
 from ._products import product_transposed
 from ._random import Stream
-from ._threads import share
+from ._threads import LEAST_ROWS, share, split
 from .rbm import RBM
 from .units import Bernoulli, Gaussian
 
@@ -36,8 +36,6 @@ __all__ = [
 _MOST_ENUMERATED = 25
 # Numbers in a block of pre-activations of enumerated states, 2 MB of them.
 _BLOCK_SIZE = 2**18
-# Chains that are worth a thread of their own, which BLAS needs for its speed.
-_LEAST_CHAINS, _MOST_CHUNKS = 50, 8
 # Chains that reverse annealing, which has thousands of them, runs at a time.
 _CHUNK_CHAINS = 100
 
@@ -206,9 +204,7 @@ def annealed_importance_sampling(
     betas = _check_betas(n_temperatures, betas)
     check_scalar(n_chains, "n_chains", Integral, min_val=2)
     path = _Path(energy, _base_bias(rbm, energy, X_base))
-    # By their number alone: the chunks must not depend on how many threads there are.
-    n_chunks = min(_MOST_CHUNKS, max(1, n_chains // _LEAST_CHAINS))
-    chunks = list(gen_even_slices(n_chains, n_chunks))
+    chunks = split(n_chains, LEAST_ROWS)
 
     def anneal(rows, stream):
         chains = _Chains(path, path.sample(rows.stop - rows.start, stream), stream)

@@ -99,12 +99,9 @@ class Session:
             "title": case.title,
             "unit": f"{case.n_units} {case.unit}",
             "target": case.target,
-            "skipped": case.reason_to_skip(),
             "error": None,
             "memory_mb": None,
         }
-        if result["skipped"] is not None:
-            return result
         try:
             if self.quick:
                 return result | measure(case.quick(), _QUICK_ROUNDS, _QUICK_SECONDS)

@@ -1,6 +1,5 @@
 """The kinds of cases of ``skdbn speed``: what is trained, on what, beside what."""
 
-import importlib.util
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +9,7 @@ import skdbn
 from skdbn.benchmarks import _speed_floors as floors
 from skdbn.benchmarks import _speed_peers as peers
 from skdbn.benchmarks._speed_data import images, texts
-from skdbn.optimizers import SOLVERS
+from skdbn.likelihood import annealed_importance_sampling
 
 EPOCH = 60_000  # rows, as many as MNIST has to train on
 _ALPHA = 0.0001
@@ -43,10 +42,6 @@ class Case:
     def quick(self):
         """The same case with fewer rows."""
         return replace(self, n_batches=max(1, self.n_batches // 3))
-
-    def reason_to_skip(self):
-        """Why the case cannot be run, None if it can."""
-        return None
 
     def data(self, n_rows):
         """Rows and their classes."""
@@ -117,9 +112,6 @@ class MLPCase(Case):
     solver: str = "adam"
     sklearn: bool = True  # whether scikit-learn has such a network
 
-    def reason_to_skip(self):
-        return _missing_solver(self.solver)
-
     def data(self, n_rows):
         return images(n_rows, self.sizes[0])
 
@@ -174,9 +166,6 @@ class AutoencoderCase(Case):
     """An autoencoder fine-tuned by conjugate gradients, for each evaluation of the loss."""
 
     sizes: tuple  # up to the code
-
-    def reason_to_skip(self):
-        return _missing_solver("cg")
 
     def data(self, n_rows):
         return images(n_rows, self.sizes[0])
@@ -235,11 +224,6 @@ class SamplingCase(Case):
     n_features: int = 784
     n_components: int = 500
 
-    def reason_to_skip(self):
-        if importlib.util.find_spec("skdbn.likelihood") is None:
-            return "this version has no skdbn.likelihood"
-        return None
-
     def data(self, n_rows):
         return images(1000)  # to fit an RBM to, which is not timed
 
@@ -250,8 +234,6 @@ class SamplingCase(Case):
 
     def ours(self, X, y):
         """Go through the temperatures once, with a chain for each row of a batch."""
-        from skdbn.likelihood import annealed_importance_sampling
-
         rbm = skdbn.RBM(self.n_components, max_iter=1, random_state=0).fit(X)
 
         def run():
@@ -281,8 +263,3 @@ def _stack(X, sizes, hidden="bernoulli"):
     rbms = [skdbn.RBM(max_iter=1, batch_size=100) for _ in sizes]
     rbms[-1].set_params(hidden=hidden)
     return skdbn.StackedRBM(sizes, rbm=rbms, random_state=0).fit(X[:100])
-
-
-def _missing_solver(name):
-    """Say that a solver is missing, or None."""
-    return None if name in SOLVERS else f"this version has no solver {name!r}"

@@ -90,8 +90,6 @@ def summary(result):
     """Return the result of a case in a few words."""
     if result["error"] is not None:
         return f"{result['name']} failed: {result['error']}"
-    if result["skipped"] is not None:
-        return f"{result['name']} is left out: {result['skipped']}"
     peers = "".join(
         f", {ratio:.2f} x {name}" for name, ratio in result["times_faster_than"].items()
     )
