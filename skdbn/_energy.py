@@ -32,6 +32,15 @@ class Energy:
         self.hidden = hidden
 
     @property
+    def parameters(self):
+        """The arrays that are learned."""
+        return [self.weights, self.visible_bias, self.hidden_bias]
+
+    def with_parameters(self, arrays):
+        """A model of the same units with other parameters."""
+        return Energy(*arrays, self.visible, self.hidden)
+
+    @property
     def dtype(self):
         """Precision of the parameters."""
         return self.weights.dtype
@@ -42,6 +51,14 @@ class Energy:
         return Energy(
             *(a.astype(dtype, copy=False) for a in arrays), self.visible, self.hidden
         )
+
+    def given(self, V):
+        """The model of rows like V."""
+        return self
+
+    def drive_hidden(self, V, H):
+        """What drives the hidden units given V, without their biases, into H."""
+        return product_transposed(V, self.weights, H)
 
     def hidden_mean(self, V):
         """Conditional means E[h | v], shape (n, n_components)."""
@@ -61,7 +78,7 @@ class Energy:
 
     def sample_hidden(self, V, stream, H):
         """Draw h given v into H; returns H."""
-        product_transposed(V, self.weights, H)
+        self.drive_hidden(V, H)
         self.hidden.sample(H, self.hidden_bias, H, stream)
         return H
 

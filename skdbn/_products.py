@@ -1,6 +1,7 @@
 """Level 0: products of the rows of a batch, dense or CSR, with weights."""
 
 import threading
+from copy import copy
 
 import numpy as np
 
@@ -31,6 +32,13 @@ class CSRRows:
 
     def __len__(self):
         return self.shape[0]
+
+    def head(self, n):
+        """The first n of the rows."""
+        first = copy(self)
+        first.arrays = (*self.arrays[:3], self.arrays[3][:n])
+        first.shape = (n, self.shape[1])
+        return first
 
 
 def product(A, B, out):

@@ -2,9 +2,10 @@
 
 What is trained is a *problem*: an object with
 
-- ``theta``, the flat array of the parameters,
+- ``theta``, the flat array of the parameters, and ``solution``, the one to keep, which is
+  the same or an average,
 - ``restore(theta)``, which goes back to earlier parameters,
-- ``batch_size`` and ``learning_rate``, a schedule, and
+- ``batch_size``, ``learning_rate``, a schedule, and ``rate_factor``, a number, and
 - ``step(rows, t)``, which changes theta and returns the mean loss of these rows, or
   ``minimize(tol, callback)``, which optimises over all rows at once.
 """
@@ -21,6 +22,8 @@ from ._threads import serial_products
 
 # A loss so many times that of the first batch is divergence, even while it is finite.
 _EXPLODED = 1e4
+# By how much a rate is lowered after divergence, and how often.
+_BACK_OFF, _MOST_BACK_OFFS = 0.1, 5
 
 
 class Task:
@@ -88,9 +91,12 @@ class Monitor:
     patience : int, default=None
         Number of epochs without improvement by ``tol`` that are borne; None for all.
     tol : float, default=0.0
+        A negative one bears what is worse than the best by no more than that.
     validate : callable, default=None
         Score on held-out rows, larger is better. It then decides instead of the loss, and
-        the best parameters are kept.
+        the best parameters are kept, or those that were last borne.
+    back_off : bool, default=False
+        Whether to go on after divergence with a smaller learning rate.
     """
 
     def __init__(
@@ -103,6 +109,7 @@ class Monitor:
         patience=None,
         tol=0.0,
         validate=None,
+        back_off=False,
     ):
         self.name = name or type(estimator).__name__
         self.max_iter = estimator.max_iter
@@ -112,6 +119,7 @@ class Monitor:
         self.patience = patience
         self.tol = tol
         self.validate = validate
+        self.back_off = back_off
         self.losses = []
         self.scores = []
         self.best = -np.inf
@@ -129,8 +137,8 @@ class Monitor:
             self.scores.append(value)
             text += f"  validation score {value:.6g}"
         self._waited = self._waited + 1 if value < self.best + self.tol else 0
-        if value > self.best:
-            self.best = value
+        if value > self.best or (self.tol < 0 and self._waited == 0):
+            self.best = max(value, self.best)
             self.best_theta = None if self.validate is None else theta.copy()
         self._report(text)
         return self.patience is not None and self._waited > self.patience
@@ -175,22 +183,27 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
     finite, limit = problem.theta.copy(), None
     for epoch in monitor.epochs:
         subtask = task.subtask("epoch").begin()
-        if shuffling is not None:
-            rows = shuffle(rows, random_state=shuffling)
-        losses = _run_batches(problem, rows, batches, epoch)
-        total = sum(losses)
-        if limit is None:
-            limit = _EXPLODED * max(losses[0] / problem.batch_size, 1.0)
-        healthy = np.isfinite(total) and total <= limit * len(rows)
-        if not (healthy and np.isfinite(problem.theta).all()):
+        n_back_offs = _MOST_BACK_OFFS if monitor.back_off else 0
+        while True:
+            if shuffling is not None:
+                rows = shuffle(rows, random_state=shuffling)
+            losses = _run_batches(problem, rows, batches, epoch)
+            total = sum(losses)
+            if limit is None:
+                limit = _EXPLODED * max(losses[0] / problem.batch_size, 1.0)
+            healthy = np.isfinite(total) and total <= limit * len(rows)
+            if healthy and np.isfinite(problem.theta).all():
+                break
             problem.restore(finite)
-            subtask.end(attributes)
-            rate = problem.learning_rate(epoch, monitor.max_iter)
-            advice = f"Use a learning_rate below {rate:g}, such as {rate / 10:g}"
-            _warn_diverged(monitor.name, epoch, advice)
-            return
+            rate = problem.rate_factor * problem.learning_rate(epoch, monitor.max_iter)
+            _warn_diverged(monitor.name, epoch, _advice(rate, n_back_offs > 0))
+            if n_back_offs == 0:
+                subtask.end(attributes)
+                return
+            problem.rate_factor *= _BACK_OFF
+            n_back_offs -= 1
         finite[:] = problem.theta
-        done = monitor.update(total / len(rows), problem.theta)
+        done = monitor.update(total / len(rows), problem.solution)
         if subtask.end(attributes) or done:
             return
     monitor.not_converged()
@@ -218,17 +231,31 @@ def run_full_batch(problem, monitor, task, attributes):
         converged, loss = problem.minimize(monitor.tol, after_iteration)
     if not (np.isfinite(loss) and np.isfinite(problem.theta).all()):
         problem.restore(start)
-        _warn_diverged(monitor.name, len(monitor.losses), "Use solver='adam'")
+        advice = "the start was restored. Use solver='adam'"
+        _warn_diverged(monitor.name, len(monitor.losses), advice)
     elif not converged:
         monitor.not_converged()
 
 
+def _advice(rate, goes_on):
+    """What is done about divergence, and what the user can do."""
+    smaller = f"{rate * _BACK_OFF:.2g}"
+    if goes_on:
+        return (
+            f"it goes on from the last finite parameters with learning_rate={smaller}. Use "
+            f"a learning_rate of about {smaller} from the start"
+        )
+    return (
+        "it was stopped and the last finite parameters were kept. Use a learning_rate "
+        f"below {rate:.2g}, such as {smaller}"
+    )
+
+
 def _warn_diverged(name, epoch, advice):
-    """Say that a fit was stopped and went back to finite parameters, and what to do."""
+    """Say that a fit diverged, what was done and what to do."""
     warnings.warn(
-        f"{name}: training diverged in epoch {epoch + 1}; it was stopped and the last "
-        f"finite parameters were kept. {advice}, and check that the data are scaled "
-        "(StandardScaler, MinMaxScaler).",
+        f"{name}: training diverged in epoch {epoch + 1}; {advice}, and check that the "
+        "data are scaled (StandardScaler, MinMaxScaler).",
         ConvergenceWarning,
         stacklevel=1,
     )

@@ -5,31 +5,37 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import CallbackSupportMixin
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, check_scalar, gen_batches
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._batches import (
     ComputedRows,
     auto_batch_size,
     check_codes,
     check_rows,
+    column_means,
     dense_block,
     map_blocks,
     output_dtype,
 )
 from ._energy import Energy
+from ._energy_problem import EnergyProblem
 from ._params import named, resolve
-from ._problems import EnergyProblem
+from ._penalties import Penalty
 from ._random import Stream
 from ._sklearn import Interval, Options, StrOptions, fit_method
 from ._threads import share
 from ._training import Monitor, Task, run_epochs
+from .regularization import Sparsity
 from .samplers import SAMPLERS, Sampler
 from .schedules import SCHEDULES, Schedule, as_schedule
 from .units import UNITS, Unit
 
 # Chains that are run together, with a stream of random numbers of their own.
 _CHAINS_PER_BLOCK = 128
+# Held-out rows whose pseudo-likelihood early stopping computes, which is slow.
+_MOST_SCORED = 1000
 
 
 class RBM(
@@ -50,9 +56,11 @@ class RBM(
         real data, which should be standardised.
     hidden : {"bernoulli", "gaussian"} or Unit, default="bernoulli"
         Type of the hidden units. "gaussian" makes a linear code.
-    sampler : {"cd"} or Sampler, default="cd"
-        How the negative phase is estimated. "cd" is contrastive divergence with one
-        Gibbs step; ``CD(n_steps=10)`` takes ten.
+    sampler : {"cd", "pcd", "fast_pcd", "tempering"} or Sampler, default="cd"
+        How the negative phase is estimated: by contrastive divergence with one Gibbs step
+        (``CD(n_steps=10)`` takes ten), by persistent chains, by persistent chains driven
+        by fast weights, or by parallel tempering. "cd" makes good features quickly; the
+        others follow the likelihood, for models to sample from or to score with.
     learning_rate : float, Schedule or "auto", default="auto"
         Step size for the gradient averaged over a batch. "auto" is 0.1 for binary units
         and 0.01 if either side is Gaussian.
@@ -60,12 +68,50 @@ class RBM(
         Momentum in [0, 1). "ramp" rises from 0.5 to 0.9 over the first five epochs, as
         :class:`~skdbn.schedules.Ramp` with its defaults.
     alpha : float, default=0.0002
-        L2 weight cost: each step shrinks the weights by ``learning_rate * alpha`` times
-        themselves. Biases are left alone.
+        Weight cost: the gradient gets ``alpha`` times the weights (L2). Biases are left
+        alone.
+    l1_ratio : float, default=0.0
+        Share of ``alpha`` in [0, 1] that is an L1 cost: each step brings the weights
+        nearer to zero by ``learning_rate * alpha * l1_ratio``, and to zero itself where
+        that is more than they are; the L2 cost has the rest of ``alpha``.
+    max_norm : float or None, default=None
+        Largest Euclidean norm of the weights of a hidden unit. A step that exceeds it is
+        followed by scaling them down.
+    clip_norm : float or None, default=None
+        Largest Euclidean norm of the gradient (averaged over a batch, without the weight
+        cost). A larger one is scaled down.
+    sparsity : Sparsity or None, default=None
+        Mean activity that is asked of the hidden units.
+    center : bool, default=True
+        Whether to follow the gradient of the centred model [2]_ [3]_, in which moving
+        averages of the units' mean states are subtracted from the states. The model and
+        its parameters are the same; learning no longer depends on whether the data or
+        their complement are coded as ones, and reaches higher likelihoods.
+    average : float or None, default=None
+        Epochs over which the parameters are averaged, exponentially weighted, and in
+        shorter fits evenly. The averages are the fitted parameters.
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100.
     max_iter : int, default=20
         Number of epochs, passes over the training data.
+    early_stopping : {"pseudo_likelihood", "free_energy_gap"} or bool, default=False
+        Whether to hold out rows and to stop when the model gets no better for them. True
+        is "pseudo_likelihood", which stops when the mean pseudo-log-likelihood of (at most
+        1000) held-out rows does not rise by ``tol`` for ``n_iter_no_change`` epochs, and
+        keeps the best parameters. "free_energy_gap" stops when the mean free energy of the
+        held-out rows has been above that of as many training rows, which is how much less
+        likely the model finds them ([1]_, section 15), by ``tol`` more than at its
+        smallest for ``n_iter_no_change`` epochs, and keeps the last parameters before.
+    validation_fraction : float, default=0.1
+        Share of the rows that is held out for early stopping.
+    n_iter_no_change : int, default=5
+        Epochs in a row that early stopping bears.
+    tol : float, default=0.1
+        What counts in early stopping, in nats a row.
+    back_off : bool, default=False
+        What to do when training diverges. By default it is stopped and the last finite
+        parameters are kept, with a warning. True goes on from there with a learning rate
+        ten times smaller, up to five times.
     shuffle : bool, default=True
         Whether to draw the order of the rows anew in each epoch.
     warm_start : bool, default=False
@@ -90,6 +136,11 @@ class RBM(
         columns, for each epoch. Not what is minimised, but the usual sign of life.
     n_iter_ : int
         Number of epochs run.
+    validation_scores_ : list of float or None
+        With ``early_stopping``, what was held out scored after each epoch: the mean
+        pseudo-log-likelihood, or minus the gap.
+    swap_rates_ : ndarray of shape (n_temperatures - 1,)
+        With parallel tempering, the share of accepted swaps of neighbouring temperatures.
     n_features_in_ : int
         Number of columns seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -114,6 +165,10 @@ class RBM(
     ----------
     .. [1] G. Hinton (2010), "A practical guide to training restricted Boltzmann
        machines", UTML TR 2010-003.
+    .. [2] G. Montavon, K.-R. Mueller (2012), "Deep Boltzmann machines and the centering
+       trick", Neural Networks: Tricks of the Trade, doi:10.1007/978-3-642-35289-8_33.
+    .. [3] J. Melchior, A. Fischer, L. Wiskott (2016), "How to center deep Boltzmann
+       machines", JMLR 17(99).
 
     Examples
     --------
@@ -142,8 +197,19 @@ class RBM(
         ],
         "momentum": [Interval(Real, 0, 1, closed="left"), *named(SCHEDULES, Schedule)],
         "alpha": [Interval(Real, 0, None, closed="left")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "max_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "sparsity": [Sparsity, None],
+        "center": ["boolean"],
+        "average": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": [StrOptions({"pseudo_likelihood", "free_energy_gap"}), "boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "back_off": ["boolean"],
         "shuffle": ["boolean"],
         "warm_start": ["boolean"],
         "dtype": [
@@ -164,8 +230,19 @@ class RBM(
         learning_rate="auto",
         momentum="ramp",
         alpha=0.0002,
+        l1_ratio=0.0,
+        max_norm=None,
+        clip_norm=None,
+        sparsity=None,
+        center=True,
+        average=None,
         batch_size="auto",
         max_iter=20,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=5,
+        tol=0.1,
+        back_off=False,
         shuffle=True,
         warm_start=False,
         dtype="float32",
@@ -179,8 +256,19 @@ class RBM(
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.max_norm = max_norm
+        self.clip_norm = clip_norm
+        self.sparsity = sparsity
+        self.center = center
+        self.average = average
         self.batch_size = batch_size
         self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.back_off = back_off
         self.shuffle = shuffle
         self.warm_start = warm_start
         self.dtype = dtype
@@ -189,7 +277,7 @@ class RBM(
 
     # -- learning -----------------------------------------------------------------------
     @fit_method
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Fit the model to X.
 
         Parameters
@@ -199,6 +287,8 @@ class RBM(
             batch at a time.
         y : array-like of shape (n_samples,), default=None
             Not used, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the mean gradient of a batch; None for equal ones.
 
         Returns
         -------
@@ -207,7 +297,8 @@ class RBM(
         Raises
         ------
         ValueError
-            If X is not a finite 2-d array, or not in [0, 1] with Bernoulli visible units.
+            If X is not a finite 2-d array, or does not fit the visible units, such as data
+            outside [0, 1] with Bernoulli ones, or weights are negative or all zero.
 
         Warns
         -----
@@ -215,24 +306,26 @@ class RBM(
             If training diverged. The last finite parameters are kept.
         """
         keep = self.warm_start and hasattr(self, "components_")
-        data = self._check_data(X, reset=not keep)
+        data, sample_weight = self._check_data(X, sample_weight, reset=not keep)
         if keep:
             self._check_unchanged()
+            self._training_state_ = None
         else:
-            self._initialize(data)
+            self._initialize(data, sample_weight)
         self.reconstruction_errors_ = []
-        self._train(X, y, data, range(self.max_iter), state=None)
-        # Only partial_fit goes on with the momentum, which doubles the size of a pickle.
-        self._optimizer_state_ = None
+        self._train(X, y, data, sample_weight, range(self.max_iter))
+        # Only partial_fit goes on with it; it is twice the size of the parameters.
+        self._training_state_ = None
         return self
 
     @fit_method
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None, sample_weight=None):
         """Run one epoch over X, going on from where the last call ended.
 
         The rows are taken in mini-batches of ``batch_size``. The momentum of the
-        parameters and the time of the schedules go on from call to call: one call is one
-        epoch, and a schedule over the whole fit has ended after ``max_iter`` calls.
+        parameters, the sampler's chains and the time of the schedules go on from call to
+        call: one call is one epoch, and a schedule over the whole fit has ended after
+        ``max_iter`` calls. ``early_stopping`` has no effect.
 
         Parameters
         ----------
@@ -240,6 +333,8 @@ class RBM(
             A part of the training data.
         y : array-like of shape (n_samples,), default=None
             Not used, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the mean gradient of a batch; None for equal ones.
 
         Returns
         -------
@@ -248,26 +343,32 @@ class RBM(
         Raises
         ------
         ValueError
-            If X is not a finite 2-d array, or not in [0, 1] with Bernoulli visible units.
+            If X is not a finite 2-d array, or does not fit the visible units.
         """
         first = not hasattr(self, "components_")
-        data = self._check_data(X, reset=first)
+        data, sample_weight = self._check_data(X, sample_weight, reset=first)
         if first:
-            self._initialize(data)
+            self._initialize(data, sample_weight)
         else:
             self._check_unchanged()
         n_done = len(self.reconstruction_errors_)
         epochs = range(n_done, n_done + 1)
-        self._optimizer_state_ = self._train(X, y, data, epochs, self._optimizer_state_)
+        self._train(X, y, data, sample_weight, epochs, stopping=False)
         return self
 
-    def _check_data(self, X, reset):
+    def _check_data(self, X, sample_weight, reset):
         """Validate training data; nothing is copied but what no kernel could read."""
         data = check_rows(self, X, reset=reset)
         if not isinstance(data, ComputedRows):  # those are states of the layer below
             names = getattr(self, "feature_names_in_", None)
             resolve(self.visible, UNITS).check_data(data, names)
-        return data
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            if not sample_weight.any():
+                raise ValueError("sample_weight must not be zero for all rows.")
+        return data, sample_weight
 
     def _check_unchanged(self):
         """Raise where the parameters of an RBM that goes on are not those it began with."""
@@ -282,13 +383,13 @@ class RBM(
                 f"and units {units}. Use fit with warm_start=False to start anew."
             )
 
-    def _initialize(self, data):
+    def _initialize(self, data, sample_weight):
         """Set the parameters that training starts from (Hinton 2010, section 8)."""
         self.random_state_ = check_random_state(self.random_state)
         # Kept, so that later changes of parameters do not change the fitted model.
         self._units_ = (resolve(self.visible, UNITS), resolve(self.hidden, UNITS))
         shape = (self.n_components, data.shape[1])
-        mean = np.ravel(data.mean(axis=0, dtype=np.float64))
+        mean = column_means(data, sample_weight)
         bias = self._units_[0].initial_bias(mean, data.shape[0])
         if not np.isfinite(bias.astype(self.dtype)).all():
             raise ValueError(
@@ -300,34 +401,37 @@ class RBM(
         self.intercept_hidden_ = np.zeros(self.n_components, self.dtype)
         self.intercept_visible_ = bias.astype(self.dtype)
         self.reconstruction_errors_ = []
-        self._optimizer_state_ = None
+        self._visible_mean_ = mean
+        self._training_state_ = None
 
-    def _train(self, X, y, data, epochs, state):
-        """Run epochs from the fitted parameters, store the new ones; returns the state."""
+    def _train(self, X, y, data, sample_weight, epochs, stopping=True):
+        """Run epochs from the fitted parameters and store the new ones."""
         task = Task.root(self, X, y, max_subtasks=len(epochs))
-        problem = self._problem(data, state)
-        name = "RBM {1}-{0}".format(*problem.energy.weights.shape)
-        monitor = Monitor(self, "reconstruction error", name=name, epochs=epochs)
+        problem = self._problem(data, sample_weight)
+        rows, monitor = self._monitor(problem, epochs, stopping)
         history = self.reconstruction_errors_
 
-        def attributes(copy=np.copy):
-            energy, errors = problem.energy, history + monitor.losses
+        def attributes(copy=np.copy, theta=None):
+            energy = problem.model(problem.solution if theta is None else theta)
+            errors = history + monitor.losses
             return {
                 "components_": copy(energy.weights),
                 "intercept_hidden_": copy(energy.hidden_bias),
                 "intercept_visible_": copy(energy.visible_bias),
                 "reconstruction_errors_": errors,
                 "n_iter_": len(errors),
+                "validation_scores_": list(monitor.scores) if monitor.validate else None,
+                **problem.attributes(),
             }
 
         shuffling = self.random_state_ if self.shuffle else None
-        rows = np.arange(data.shape[0])
         run_epochs(problem, rows, shuffling, monitor, task, attributes)
-        vars(self).update(attributes(copy=np.asarray))
+        vars(self).update(attributes(np.asarray, monitor.best_theta))
+        self._training_state_ = problem.state
+        self._visible_mean_ = problem.state["visible_mean"]
         task.end(attributes)
-        return problem.state
 
-    def _problem(self, data, state):
+    def _problem(self, data, sample_weight):
         """What the loop is to train, with the parameters' names turned into objects."""
         energy, n_samples = self._energy().astype(self.dtype), data.shape[0]
         rate, size = self.learning_rate, self.batch_size
@@ -339,14 +443,62 @@ class RBM(
             data,
             energy,
             resolve(self.sampler, SAMPLERS),
+            visible_mean=self._visible_mean_,
+            sample_weight=sample_weight,
             learning_rate=as_schedule(rate),
             momentum=as_schedule(self.momentum),
-            alpha=self.alpha,
+            penalty=Penalty(
+                l2=self.alpha * (1 - self.l1_ratio),
+                l1=self.alpha * self.l1_ratio,
+                max_norm=self.max_norm,
+                clip_norm=self.clip_norm,
+                sparsity=self.sparsity,
+            ),
+            center=self.center,
+            average=self.average,
             batch_size=min(n_samples, size),
             max_iter=self.max_iter,
             random_state=self.random_state_,
-            state=state,
+            state=self._training_state_,
         )
+
+    def _monitor(self, problem, epochs, stopping):
+        """The rows to train on, and what watches the training."""
+        data, energy = problem.data, problem.energy
+        rows, rule, options = np.arange(data.shape[0]), self.early_stopping, {}
+        if stopping and rule:
+            rows, held_out = self._split(rows)
+            gap = rule == "free_energy_gap"
+            score = _minus_free_energy_gap if gap else _mean_pseudo_log_likelihood
+            trained = self.random_state_.permutation(rows)[: len(held_out)]
+            parts = data[held_out], data[trained]
+            options = {
+                "validate": lambda: score(problem.model(problem.solution), *parts),
+                "patience": self.n_iter_no_change - 1,
+                "tol": -self.tol if gap else self.tol,
+            }
+        name = "RBM {1}-{0}".format(*energy.weights.shape)
+        return rows, Monitor(
+            self,
+            "reconstruction error",
+            name=name,
+            epochs=epochs,
+            back_off=self.back_off,
+            **options,
+        )
+
+    def _split(self, rows):
+        """Rows to train on and rows held out for early stopping."""
+        try:
+            return train_test_split(
+                rows, test_size=self.validation_fraction, random_state=self.random_state_
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping={self.early_stopping!r} cannot hold out "
+                f"validation_fraction={self.validation_fraction:g} of {len(rows)} rows. "
+                "Use more rows, another validation_fraction, or early_stopping=False."
+            ) from error
 
     def _energy(self):
         """The mathematics of the fitted parameters."""
@@ -586,3 +738,18 @@ class RBM(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _mean_pseudo_log_likelihood(energy, held_out, trained):
+    """Mean pseudo-log-likelihood of some held-out rows, in nats."""
+    rows = held_out[:_MOST_SCORED]
+    return float(map_blocks(energy.pseudo_log_likelihood, rows, energy.dtype).mean())
+
+
+def _minus_free_energy_gap(energy, held_out, trained):
+    """How much less free energy rows trained on have than held-out ones, in nats."""
+    inside, outside = (
+        map_blocks(energy.free_energy, rows, energy.dtype).mean(dtype=np.float64)
+        for rows in (trained, held_out)
+    )
+    return float(inside - outside)

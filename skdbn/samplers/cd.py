@@ -4,7 +4,6 @@ from numbers import Integral
 
 import numpy as np
 
-from .._products import product_transposed
 from .._sklearn import Interval
 from ._base import Sampler
 
@@ -53,5 +52,5 @@ class CD(Sampler):
                 energy.sample_visible(part.states, part.stream, V)
                 energy.sample_hidden(V, part.stream, part.states)
             energy.sample_visible(part.states, part.stream, V)
-        product_transposed(V, energy.weights, H)
+        energy.drive_hidden(V, H)
         energy.hidden.mean(H, energy.hidden_bias)

@@ -1,0 +1,294 @@
+"""Level 3: what the mini-batch loop trains of an RBM: parameters and a step."""
+
+from copy import deepcopy
+from functools import partial
+
+import numpy as np
+from scipy import sparse
+
+from ._energy import Energy
+from ._flat import flatten, views
+from ._kernels import kernel
+from ._penalties import move_towards
+from ._phases import Phases
+from ._threads import LEAST_UNITS, share, split
+from .optimizers import SGD
+
+# Share of the newest batch in the moving averages of the units' states.
+_NEWEST = 0.01
+# The most by which a step changes the logarithm of a variance, and its lowest value.
+_VARIANCE_STEP, _LOWEST_LOG_VARIANCE = 0.05, np.log(1e-4)
+
+
+class EnergyProblem:
+    """An RBM that follows a sampler's estimate of the gradient of its log-likelihood.
+
+    Parameters
+    ----------
+    data : ndarray or CSR of shape (n_samples, n_features)
+    energy : Energy
+        Where to start from; its parameters are copied.
+    sampler : Sampler
+    visible_mean : ndarray of shape (n_features,)
+        Means of the columns of the data.
+    sample_weight : ndarray of shape (n_samples,) or None
+    learning_rate, momentum : Schedule
+    penalty : Penalty
+    center : bool
+        Whether the gradient is that of the centred model.
+    average : float or None
+        Epochs over which the parameters are averaged.
+    batch_size : int
+    max_iter : int
+        What the schedules take for the length of the fit.
+    random_state : RandomState
+    state : dict, default=None
+        The ``state`` of an earlier problem to go on from.
+    """
+
+    def __init__(
+        self,
+        data,
+        energy,
+        sampler,
+        *,
+        visible_mean,
+        sample_weight,
+        learning_rate,
+        momentum,
+        penalty,
+        center,
+        average,
+        batch_size,
+        max_iter,
+        random_state,
+        state=None,
+    ):
+        self.data = data
+        self.sample_weight = sample_weight
+        arrays = energy.parameters
+        self._shapes = [array.shape for array in arrays]
+        self._like = energy
+        self.theta = flatten(arrays, energy.dtype)
+        self.energy = self.model(self.theta)
+        # The logarithms of the visible units' variances, where they are learned.
+        self.own = self.energy.parameters[3] if len(arrays) > 3 else None
+        self.gradient = np.empty_like(self.theta)
+        self.gradients = views(self.gradient, self._shapes)
+        self.sampler = sampler
+        self.learning_rate = learning_rate
+        self.rate_factor = 1.0
+        self.optimizer = SGD(momentum, nesterov=False)
+        self.penalty = penalty
+        self.center = center
+        self.average = average
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        # A copy, so that a step that fails leaves the caller's state alone.
+        self.state = deepcopy(state) or self._init_state(visible_mean)
+        self.followed = self._followed_energy()
+        n_components, n_features = self._shapes[0]
+        self.phases = Phases(
+            batch_size,
+            sampler.count_chains(batch_size),
+            n_features,
+            n_components,
+            energy.dtype,
+            random_state,
+            sparse=sparse.issparse(data),
+            memories=self.state["memories"],
+        )
+        self.state["memories"] = self.phases.memories
+        # Sums of the hidden states driven by the data, negative, and by the model.
+        self.hidden_sums = np.empty((2, n_components), energy.dtype)
+
+    def _init_state(self, visible_mean):
+        """What changes while training, beside the parameters."""
+        hidden = np.zeros((1, len(self.energy.hidden_bias)), self.theta.dtype)
+        self.energy.hidden.mean(hidden, self.energy.hidden_bias)
+        state = {
+            "optimizer": self.optimizer.init_state(self.theta),
+            "visible_mean": visible_mean.astype(self.theta.dtype),
+            "hidden_mean": hidden[0],
+            "memories": None,
+            "followers": self.sampler.init_followers(self.theta),
+            "n_averaged": 0,
+        }
+        if self.average:
+            state["average"] = self.theta.copy()
+        return state
+
+    def _followed_energy(self):
+        """The model that the chains follow, where it is not the one that learns."""
+        followers = self.state["followers"]
+        return self.model(followers["theta"]) if "theta" in followers else self.energy
+
+    @property
+    def solution(self):
+        """The parameters to keep: the averaged ones, where there are any."""
+        return self.state["average"] if self.average else self.theta
+
+    def model(self, theta):
+        """The model with the parameters in a flat array, of which it has views."""
+        return self._like.with_parameters(views(theta, self._shapes))
+
+    def attributes(self):
+        """Fitted attributes that tell how the sampler's chains did."""
+        memories = [memory for memory in self.phases.memories if memory]
+        return self.sampler.attributes(memories) if memories else {}
+
+    def restore(self, theta):
+        """Go back to earlier parameters, at rest, with new chains."""
+        self.theta[:] = theta
+        self.phases.forget()
+        self.state.update(
+            self._init_state(self.state["visible_mean"]), memories=self.phases.memories
+        )
+        self.followed = self._followed_energy()
+
+    def step(self, rows, t):
+        """Change the parameters for some rows; returns their reconstruction error."""
+        n, parts = len(rows), self.phases.parts(len(rows))
+        weight = self.phases.load_weights(self.sample_weight, rows)
+        if weight == 0:
+            return 0.0
+        self._start_chains(parts, rows)
+        results = share(partial(self._run_chains, rows, weight), parts)
+        errors, own = zip(*results, strict=True)
+        data_sum = sum(part.data_sum for part in parts)
+        self.gradients[1][:] = sum(part.model_sum for part in parts) - data_sum
+        move_towards(self.state["visible_mean"], data_sum / weight, _newest(data_sum))
+        if self.own is not None:
+            self.gradients[3][:] = sum(own)
+        self._descend(n, weight, t)
+        return sum(errors) / (weight * self.data.shape[1])
+
+    def _start_chains(self, parts, rows):
+        """Let chains that go on from batch to batch begin at rows of the first."""
+        if self.phases.n_chains:
+            rows = np.resize(rows, self.phases.n_chains)
+            for part in parts:
+                part.start(self.sampler, self.followed, self.data, rows)
+
+    def _run_chains(self, rows, weight, part):
+        """Both phases of a part of the batch.
+
+        Returns its reconstruction error and the gradient of the visible units' own
+        parameters.
+        """
+        energy = part.positive(self.energy, self.data, rows)
+        own = None
+        if self.own is not None:
+            drive = part.hidden_data @ energy.weights
+            own = energy.visible.parameter_gradient(part.dense_data(), drive)
+        self.sampler.negative(energy if self.followed is self.energy else self.followed, part)
+        chain_weight = weight / (self.phases.n_chains or weight)
+        excess = self.penalty.excess(self.state["hidden_mean"])
+        return part.compare(energy, chain_weight, excess), own
+
+    def _descend(self, n, weight, t):
+        """Make a step with the gradient of n rows of a total weight."""
+        W, b = self.energy.weights, self.gradients[1]
+        pieces = split(len(W), LEAST_UNITS, 2 * n * W.size)
+        rate = self.rate_factor * self.learning_rate(t, self.max_iter)
+        form = partial(self._form, n, weight)
+        if self.penalty.clip_norm is None:
+            learn = self._learner(rate, weight, t)
+
+            def form_and_learn(piece):
+                back = form(piece)
+                learn(piece)
+                return back
+
+            b -= sum(share(form_and_learn, pieces))
+        else:  # the norm of the whole gradient comes before the step
+            b -= sum(share(form, pieces))
+            norm = float(np.linalg.norm(self.gradient)) / weight
+            rate *= min(1.0, self.penalty.clip_norm / norm) if norm > 0 else 1.0
+            learn = self._learner(rate, weight, t)
+            share(learn, pieces)
+        learn(None)
+        if self.own is not None:
+            self._learn_own(rate / weight)
+        self.state["n_averaged"] += 1
+
+    def _form(self, n, weight, components):
+        """Gradient for the weights of some hidden units.
+
+        Returns what centring takes from the gradient of the visible biases.
+        """
+        W, c = self.gradients[0][components], self.gradients[2][components]
+        data, model = self.hidden_sums[:, components]
+        self.phases.gradient(n, components, W, data, model)
+        np.add(data, model, out=c)
+        mean = self.state["hidden_mean"][components]
+        newest = self.penalty.excess(mean) - data / W.dtype.type(weight)
+        move_towards(mean, newest, _newest(mean))
+        if not self.center:
+            return 0.0
+        back, decay = np.zeros_like(self.gradients[1]), self.penalty.l2 * weight
+        means = self.state["visible_mean"], mean
+        theta = self.energy.weights[components]
+        _center(W, c, self.gradients[1], *means, theta, W.dtype.type(decay), back)
+        return back
+
+    def _learner(self, rate, weight, t):
+        """What makes a step for the weights of some hidden units, or for the biases."""
+        # The gradient is a sum over rows: so the penalty is multiplied by their weight,
+        # and the rate divided, which spares a pass over the weights.
+        numbers = self.optimizer.begin(
+            self.state["optimizer"], rate / weight, t, self.max_iter
+        )
+        decay = 0.0 if self.center else self.penalty.l2 * weight  # or it is in the gradient
+        n_features = self._shapes[0][1]
+
+        def learn(components):
+            if components is None:
+                where = slice(self.energy.weights.size, None)
+                self._change(where, 0.0, numbers)
+            else:
+                ends = components.start * n_features, components.stop * n_features
+                where = slice(*ends)
+                self._change(where, decay, numbers)
+                self.penalty.apply(self.energy.weights[components], rate)
+            self._accompany(where, weight)
+
+        return learn
+
+    def _change(self, where, decay, numbers):
+        """The optimiser's step for a slice of the parameters."""
+        state = self.state["optimizer"]
+        self.optimizer.descend(self.theta, self.gradient, state, where, decay, numbers)
+
+    def _accompany(self, where, weight):
+        """What follows the parameters in a slice: fast weights and averages."""
+        followers = self.state["followers"]
+        self.sampler.follow(self.theta, self.gradient, followers, where, 1 / weight)
+        if self.average:
+            # The mean of all parameters so far, and later an exponential one.
+            n_steps = self.average * self.data.shape[0] / self.batch_size
+            newest = 1 / min(self.state["n_averaged"] + 1, max(n_steps, 1))
+            theta, mean = self.theta[where], self.state["average"][where]
+            move_towards(mean, theta, theta.dtype.type(newest))
+
+
+def _newest(x):
+    """The share of the newest batch in the dtype of the averages."""
+    return x.dtype.type(_NEWEST)
+
+
+@kernel
+def _center(
+    gradient, hidden_sum, visible_sum, visible_mean, hidden_mean, weights, decay, back
+):
+    # Montavon & Mueller (2012), Melchior et al. (2016): the gradient of a model of states
+    # minus their means, in terms of the parameters of the model as it is.
+    for i in range(gradient.shape[0]):
+        row, own, h, mean = gradient[i], weights[i], hidden_sum[i], hidden_mean[i]
+        total = row.dtype.type(0)
+        for j in range(row.size):
+            g = row[j] - h * visible_mean[j] - mean * visible_sum[j] + decay * own[j]
+            row[j] = g
+            back[j] += mean * g
+            total += visible_mean[j] * g
+        hidden_sum[i] = h - total
