@@ -86,6 +86,9 @@ class EnergyProblem:
         self.max_iter = max_iter
         # A copy, so that a step that fails leaves the caller's state alone.
         self.state = deepcopy(state) or self._init_state(visible_mean)
+        if self.average:  # the energy is of averages, where there is an earlier state
+            self.theta[:] = self.state["theta"]
+            self.state["theta"] = self.theta
         self.followed = self._followed_energy()
         n_components, n_features = self._shapes[0]
         self.phases = Phases(
@@ -115,7 +118,7 @@ class EnergyProblem:
             "n_averaged": 0,
         }
         if self.average:
-            state["average"] = self.theta.copy()
+            state["average"], state["theta"] = self.theta.copy(), self.theta
         return state
 
     def _followed_energy(self):

@@ -1,5 +1,7 @@
 """Level 3: the two phases of a batch of an RBM, and the buffers they are in."""
 
+from functools import partial
+
 import numpy as np
 
 from ._batches import load_rows, take_rows
@@ -112,13 +114,14 @@ class PersistentPart(Part):
         """Weighted squared error of the data's means there and back, from some rows."""
         few = slice(0, -(-len(self.hidden_data) // _RECONSTRUCT_EVERY))
         X, H, weights = self.visible_data, self.hidden_data[few], self.weights[few]
-        X = X.head(few.stop) if isinstance(X, CSRRows) else X[few]
+        sparse_X = isinstance(X, CSRRows)
+        X = X.head(few.stop) if sparse_X else X[few]
         V = energy.given(X).visible_mean(H)
         sums = weights, V, self.data_sum, self.model_sum  # to be overwritten
-        total = self.weights.sum() / max(weights.sum(), np.finfo(weights.dtype).tiny)
-        if isinstance(X, CSRRows):
-            return total * _compare_csr(*X.arrays, *sums)
-        return total * _compare(X, *sums)
+        compare = partial(_compare_csr, *X.arrays) if sparse_X else partial(_compare, X)
+        total = weights.sum(dtype=np.float64)
+        error = compare(*sums)
+        return error * self.weights.sum(dtype=np.float64) / total if total else 0.0
 
 
 class Phases:

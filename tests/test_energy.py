@@ -5,14 +5,10 @@ from itertools import product
 import numpy as np
 import pytest
 from _oracles import DTYPES, MEAN, Enumeration
-from scipy import sparse, stats
-from sklearn.utils import check_random_state
+from scipy import stats
 
 from skdbn import RBM
-from skdbn._problems import EnergyProblem
 from skdbn._random import Stream
-from skdbn.samplers import CD, Phases
-from skdbn.schedules import as_schedule
 from skdbn.units import UNITS
 
 PAIRS = pytest.mark.parametrize("pair", list(product(UNITS, UNITS)), ids="-".join)
@@ -188,69 +184,6 @@ def test_samples_of_an_estimator_follow_the_model(visible):
 
 
 # -- the gradient -----------------------------------------------------------------------
-def make_phases(energy, n_rows, seed=0, sparse=False):
-    """Buffers for batches of up to n_rows."""
-    shape = energy.weights.T.shape
-    return Phases(n_rows, *shape, energy.dtype, np.random.RandomState(seed), sparse)
-
-
-def collect(phases, n):
-    """The gradient in the buffers of a batch, by hidden unit, and the squared error."""
-    parts = phases.parts(n)
-    error = sum(part.compare() for part in parts)
-    n_components, n_features = phases.hidden.shape[1], phases.visible.shape[1]
-    weights = np.full((n_components, n_features), np.nan, phases.visible.dtype)
-    bias = np.full(n_components, np.nan, phases.visible.dtype)
-    for j in range(n_components):
-        phases.gradient(n, slice(j, j + 1), weights[j : j + 1], bias[j : j + 1])
-    return [weights, sum(part.difference for part in parts), bias], error
-
-
-def run_chains(phases, energy, sampler, data, rows):
-    """What ``collect`` finds after both phases."""
-    for part in phases.parts(len(rows)):
-        part.positive(energy, data, rows)
-        sampler.negative(energy, part)
-    return collect(phases, len(rows))
-
-
-def cd_gradients(model, V, n_steps, n_draws=60, n_copies=300):
-    """Independent estimates of the gradient, each the mean over copies of the rows."""
-    energy, rows = model.energy(), np.tile(np.arange(len(V)), n_copies)
-    draws, errors = [], []
-    for seed in range(n_draws):
-        phases = make_phases(energy, len(rows) + 5, seed)
-        gradients, error = run_chains(phases, energy, CD(n_steps), V, rows)
-        errors.append(error / n_copies)
-        draws.append([gradient / n_copies for gradient in gradients])
-    return [np.array(part) for part in zip(*draws, strict=True)], np.array(errors)
-
-
-@PAIRS
-@pytest.mark.parametrize("n_steps", [1, 2])
-def test_cd_gradient(pair, n_steps):
-    model = Enumeration(*pair)
-    V = some_rows(pair[0], 3, len(model.visible_bias))
-    draws, errors = cd_gradients(model, V, n_steps)
-    for part, found, expected in zip(
-        PARTS, draws, model.cd_gradient(V, n_steps), strict=True
-    ):
-        assert z_scores(found, expected).max() < Z, part
-        np.testing.assert_allclose(found.mean(axis=0), expected, atol=0.05)
-    probabilities, visible = model.last_visible(V, n_steps)
-    squares = ((visible[None] - V[:, None]) ** 2).sum(axis=2)
-    assert z_scores(errors, (probabilities * squares).sum()) < Z
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_cd_of_many_steps_is_the_gradient_of_the_likelihood(part):
-    model = Enumeration(*BERNOULLI, scale=1.0)
-    V = model.V[[1, 3, 6]]
-    i = PARTS.index(part)
-    draws, _ = cd_gradients(model, V, 200)
-    assert z_scores(draws[i], model.exact_gradient(V)[i]).max() < Z
-
-
 def test_exact_gradient_is_that_of_the_likelihood():
     """The oracle itself, by finite differences of the enumerated likelihood."""
     model = Enumeration(*BERNOULLI)
@@ -269,76 +202,6 @@ def test_exact_gradient_is_that_of_the_likelihood():
             down = cost()
             parameters[i] += 1e-6
             np.testing.assert_allclose((up - down) / 2e-6, expected, rtol=1e-6, atol=1e-8)
-
-
-@PAIRS
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_gradient_is_the_difference_of_the_phases(pair, dtype):
-    """Fewer rows than the buffers hold, and nothing random."""
-    n, rng = 3, np.random.RandomState(0)
-    phases = make_phases(Enumeration(*pair, sizes=(4, 2)).energy(dtype), 5)
-    phases.visible[:], phases.hidden[:] = rng.normal(size=(10, 4)), rng.normal(size=(10, 2))
-    (v0, v1), (h0, h1) = (
-        (side[:n].astype(float), side[n : 2 * n].astype(float))
-        for side in (phases.visible, phases.hidden)
-    )
-    gradients, error = collect(phases, n)
-    expected = [h1.T @ v1 - h0.T @ v0, (v1 - v0).sum(axis=0), (h1 - h0).sum(axis=0)]
-    for found, value in zip(gradients, expected, strict=True):
-        np.testing.assert_allclose(found, value, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(error, ((v1 - v0) ** 2).sum(), rtol=1e-6)
-    assert isinstance(error, float)
-
-
-@PAIRS
-@pytest.mark.parametrize("n_steps", [1, 2])
-def test_sparse_rows_have_the_gradient_of_dense_ones(pair, n_steps):
-    model = Enumeration(*pair)
-    data = some_rows(pair[0], 7, len(model.visible_bias))
-    data[:, 1] = 0
-    energy, rows = model.energy(), np.array([6, 0, 0, 3])
-    for container in (sparse.csr_matrix, sparse.csr_array):
-        dense, thin = (make_phases(energy, 5, sparse=flag) for flag in (False, True))
-        expected, error = run_chains(dense, energy, CD(n_steps), data, rows)
-        found, thin_error = run_chains(thin, energy, CD(n_steps), container(data), rows)
-        np.testing.assert_allclose(thin_error, error, rtol=1e-10)
-        for part, other in zip(found, expected, strict=True):
-            np.testing.assert_allclose(part, other, rtol=1e-10, atol=1e-10)
-
-
-@PAIRS
-def test_training_step(pair):
-    """Two steps, one of a short batch, are those of the penalised mean gradient."""
-    model = Enumeration(*pair)
-    data = some_rows(pair[0], 7, len(model.visible_bias))
-    rate, momentum, alpha = 0.3, 0.6, 0.05
-    problem = EnergyProblem(
-        data,
-        model.energy(),
-        CD(2),
-        learning_rate=as_schedule(rate),
-        momentum=as_schedule(momentum),
-        alpha=alpha,
-        batch_size=4,
-        max_iter=1,
-        random_state=check_random_state(3),
-    )
-    energy = model.energy()
-    phases = make_phases(energy, 4, seed=3)
-    parameters = [getattr(energy, part) for part in PARTS]
-    velocity = [np.zeros_like(parameter) for parameter in parameters]
-    for rows in (np.array([6, 0, 2, 1]), np.array([4, 5, 3])):
-        n = len(rows)
-        gradients, error = run_chains(phases, energy, CD(2), data, rows)
-        expected_error = error / data[rows].size
-        for i, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True)):
-            penalty = alpha * parameter if i == 0 else 0
-            velocity[i] = momentum * velocity[i] - rate * (gradient / n + penalty)
-            parameter += velocity[i]
-        np.testing.assert_allclose(problem.step(rows, 0.0), expected_error, rtol=1e-12)
-        for part, parameter in zip(PARTS, parameters, strict=True):
-            found = getattr(problem.energy, part)
-            np.testing.assert_allclose(found, parameter, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("hidden", UNITS)

@@ -1,0 +1,439 @@
+"""What an RBM learns from: samplers, the gradient and the step, against slow twins."""
+
+import warnings
+from itertools import product
+
+import numpy as np
+import pytest
+from _oracles import DTYPES, Enumeration
+from scipy import sparse
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
+from test_energy import BERNOULLI, PAIRS, PARTS, Z, chi_square, some_rows, z_scores
+
+from skdbn import RBM
+from skdbn._energy_problem import EnergyProblem
+from skdbn._penalties import Penalty
+from skdbn._phases import Phases
+from skdbn.regularization import Sparsity
+from skdbn.samplers import CD, PCD, SAMPLERS, FastPCD, ParallelTempering
+from skdbn.schedules import Ramp, as_schedule
+
+PERSISTENT = [PCD, FastPCD, ParallelTempering]
+
+
+def make_phases(energy, n_rows, seed=0, sparse=False, n_chains=None):
+    """Buffers for batches of up to n_rows."""
+    random_state = np.random.RandomState(seed)
+    shape = energy.weights.T.shape
+    return Phases(n_rows, n_chains, *shape, energy.dtype, random_state, sparse)
+
+
+def collect(phases, energy, n, chain_weight=1.0, excess=None):
+    """The gradient in the buffers of a batch, by hidden unit, and the squared error."""
+    parts = phases.parts(n)
+    excess = np.zeros_like(energy.hidden_bias) if excess is None else excess
+    error = sum(part.compare(energy, chain_weight, excess) for part in parts)
+    weights = np.full(energy.weights.shape, np.nan, phases.visible.dtype)
+    data, model = np.full((2, len(weights)), np.nan, phases.visible.dtype)
+    for j in range(len(weights)):
+        one = slice(j, j + 1)
+        phases.gradient(n, one, weights[one], data[one], model[one])
+    visible = sum(part.model_sum - part.data_sum for part in parts)
+    return [weights, visible, data + model], error
+
+
+def run_chains(phases, energy, sampler, data, rows, **options):
+    """What ``collect`` finds after both phases."""
+    for part in phases.parts(len(rows)):
+        if phases.n_chains:
+            part.start(sampler, energy, data, np.resize(rows, phases.n_chains))
+        part.positive(energy, data, rows)
+        sampler.negative(energy, part)
+    return collect(phases, energy, len(rows), **options)
+
+
+def cd_gradients(model, V, n_steps, n_draws=60, n_copies=300):
+    """Independent estimates of the gradient, each the mean over copies of the rows."""
+    energy, rows = model.energy(), np.tile(np.arange(len(V)), n_copies)
+    draws, errors = [], []
+    for seed in range(n_draws):
+        phases = make_phases(energy, len(rows) + 5, seed)
+        gradients, error = run_chains(phases, energy, CD(n_steps), V, rows)
+        errors.append(error / n_copies)
+        draws.append([gradient / n_copies for gradient in gradients])
+    return [np.array(part) for part in zip(*draws, strict=True)], np.array(errors)
+
+
+# -- contrastive divergence ---------------------------------------------------------------
+@PAIRS
+@pytest.mark.parametrize("n_steps", [1, 2])
+def test_cd_gradient(pair, n_steps):
+    model = Enumeration(*pair)
+    V = some_rows(pair[0], 3, len(model.visible_bias))
+    draws, errors = cd_gradients(model, V, n_steps)
+    for part, found, expected in zip(
+        PARTS, draws, model.cd_gradient(V, n_steps), strict=True
+    ):
+        assert z_scores(found, expected).max() < Z, part
+        np.testing.assert_allclose(found.mean(axis=0), expected, atol=0.05)
+    probabilities, visible = model.last_visible(V, n_steps)
+    squares = ((visible[None] - V[:, None]) ** 2).sum(axis=2)
+    assert z_scores(errors, (probabilities * squares).sum()) < Z
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_cd_of_many_steps_is_the_gradient_of_the_likelihood(part):
+    model = Enumeration(*BERNOULLI, scale=1.0)
+    V = model.V[[1, 3, 6]]
+    i = PARTS.index(part)
+    draws, _ = cd_gradients(model, V, 200)
+    assert z_scores(draws[i], model.exact_gradient(V)[i]).max() < Z
+
+
+@PAIRS
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_chains", [None, 4])
+def test_gradient_is_the_difference_of_the_phases(pair, dtype, n_chains):
+    """Fewer rows than the buffers hold, weights, and nothing random."""
+    n, rng = 3, np.random.RandomState(0)
+    m = n_chains or n
+    energy = Enumeration(*pair, sizes=(4, 2)).energy(dtype)
+    phases = make_phases(energy, 5, n_chains=n_chains)
+    phases.visible[:] = rng.uniform(size=phases.visible.shape)
+    phases.hidden[:] = rng.uniform(size=phases.hidden.shape)
+    weights, excess = rng.uniform(1, 2, 5), np.array([0.1, -0.3], dtype)
+    total = phases.load_weights(weights, np.arange(n))
+    (v0, v1), (h0, h1) = (
+        (side[:n].astype(float), side[n : n + m].astype(float))
+        for side in (phases.visible, phases.hidden)
+    )
+    w0 = weights[:n, None]
+    w1 = w0 if n_chains is None else total / n_chains
+    expected = [
+        (w1 * h1).T @ v1 - (w0 * (h0 - excess)).T @ v0,
+        (w1 * v1).sum(axis=0) - (w0 * v0).sum(axis=0),
+        (w1 * h1).sum(axis=0) - (w0 * (h0 - excess)).sum(axis=0),
+    ]
+    there_and_back = energy.visible_mean(h0[:1].astype(dtype)).astype(float)
+    gradients, error = collect(phases, energy, n, total / m, excess)
+    for found, value in zip(gradients, expected, strict=True):
+        np.testing.assert_allclose(found, value, rtol=1e-5, atol=1e-5)
+    if n_chains is None:
+        square = (w0 * (v1 - v0) ** 2).sum()
+    else:  # from one row of three
+        square = total * ((there_and_back - v0[:1]) ** 2).sum()
+    np.testing.assert_allclose(error, square, rtol=1e-5)
+    assert isinstance(error, float)
+
+
+@PAIRS
+@pytest.mark.parametrize("sampler", [CD(), CD(2), PCD(), ParallelTempering(3)], ids=str)
+def test_sparse_rows_have_the_gradient_of_dense_ones(pair, sampler):
+    model = Enumeration(*pair)
+    data = some_rows(pair[0], 7, len(model.visible_bias))
+    data[:, 1] = 0
+    energy, rows = model.energy(), np.array([6, 0, 0, 3])
+    n_chains = sampler.count_chains(3)
+    for container in (sparse.csr_matrix, sparse.csr_array):
+        found, expected = (
+            run_chains(
+                make_phases(energy, 5, sparse=sparse.issparse(X), n_chains=n_chains),
+                energy,
+                sampler,
+                X,
+                rows,
+            )
+            for X in (container(data), data)
+        )
+        np.testing.assert_allclose(found[1], expected[1], rtol=1e-10)
+        for part, other in zip(found[0], expected[0], strict=True):
+            np.testing.assert_allclose(part, other, rtol=1e-10, atol=1e-10)
+
+
+# -- persistent chains --------------------------------------------------------------------
+@PAIRS
+@pytest.mark.parametrize("sampler", [PCD(), PCD(2), ParallelTempering(4)], ids=str)
+def test_persistent_chains_reach_the_distribution_of_the_model(pair, sampler):
+    """The parameters stand still: chains that go on are samples of the model."""
+    model = Enumeration(*pair)
+    energy, n = model.energy(), 4000
+    phases = make_phases(energy, n, n_chains=n)
+    V = some_rows(pair[0], 3, len(model.visible_bias))
+    rows = np.arange(n) % 3
+    for _ in range(15):
+        run_chains(phases, energy, sampler, V, rows)
+    visible = phases.visible[n:]
+    p = model.joint.sum(axis=1)
+    assert z_scores(visible, p @ model.V).max() < Z
+    assert z_scores(visible**2, p @ model.V**2).max() < Z
+    products = phases.hidden[n:, :, None] * visible[:, None, :]
+    expected = model.H.T @ model.joint.T @ model.V
+    assert z_scores(products, expected).max() < Z
+
+
+def test_tempered_chains_have_the_distributions_of_their_temperatures():
+    model = Enumeration(*BERNOULLI, scale=1.5)
+    energy, n = model.energy(), 4000
+    energy.visible_bias = np.array([0.3, -1.0, 0.6])  # what chains start from
+    phases = make_phases(energy, n, n_chains=n)
+    sampler, rows = ParallelTempering(3), np.arange(n) % 8
+    run_chains(phases, energy, sampler, model.V, rows)
+    base, energy.visible_bias = energy.visible_bias, model.visible_bias
+    for _ in range(20):
+        run_chains(phases, energy, sampler, model.V, rows)
+    for t, beta in enumerate([0, 0.5, 1]):
+        drive = beta * (model.V @ model.weights.T + model.hidden_bias)
+        log_p = model.V @ ((1 - beta) * base + beta * model.visible_bias)
+        log_p += np.logaddexp(0, drive).sum(axis=1)
+        p = np.exp(log_p - np.logaddexp.reduce(log_p))
+        visible = np.concatenate(
+            [memory["visible"][t] for memory in phases.memories if memory]
+        )
+        assert chi_square(visible, p, model.V) > 1e-3
+
+
+def test_swap_rates():
+    """Accepted swaps are as frequent as the enumerated distributions say."""
+    model = Enumeration(*BERNOULLI, scale=2.0)
+    energy, n = model.energy(), 4000
+    phases = make_phases(energy, n, n_chains=n)
+    sampler, rows = ParallelTempering(2), np.arange(n) % 8
+    for _ in range(20):
+        run_chains(phases, energy, sampler, model.V, rows)
+    before = [memory["n_accepted"].copy() for memory in phases.memories if memory]
+    run_chains(phases, energy, sampler, model.V, rows)
+    memories = [memory for memory in phases.memories if memory]
+    found = sum(m["n_accepted"] - b for m, b in zip(memories, before, strict=True)) / n
+    # Base: independent units; its bias is the model's visible bias.
+    tilt = (model.H @ (model.V @ model.weights.T + model.hidden_bias).T).ravel()
+    low = np.outer(np.full(len(model.H), 1 / len(model.H)), np.exp(model.V @ energy.visible_bias))
+    low = low.ravel() / low.sum()
+    high = model.joint.T.ravel()
+    rate = np.minimum(1, np.exp(tilt[:, None] - tilt[None, :]))  # low goes up, high down
+    expected = low @ rate @ high
+    assert abs(found[0] - expected) < Z * np.sqrt(expected * (1 - expected) / n)
+    rates = sampler.attributes(memories)["swap_rates_"]
+    assert rates.shape == (1,)
+    np.testing.assert_allclose(rates, expected, atol=0.05)
+
+
+def test_fast_weights():
+    """Against the update of Tieleman & Hinton (2009), written out."""
+    sampler, rng = FastPCD(fast_learning_rate=0.3, decay=0.9), np.random.RandomState(0)
+    theta, gradient = rng.normal(size=(2, 7))
+    followers = sampler.init_followers(theta)
+    fast = np.zeros(7)
+    np.testing.assert_array_equal(followers["theta"], theta)
+    for where in (slice(0, 5), slice(2, 7), slice(0, 7)):
+        sampler.follow(theta, gradient, followers, where, 0.25)
+        fast[where] = 0.9 * fast[where] - 0.3 * 0.25 * gradient[where]
+        np.testing.assert_allclose(followers["fast"], fast)
+        np.testing.assert_allclose(followers["theta"][where], (theta + fast)[where])
+
+
+def test_fast_weights_drive_the_chains():
+    problem = make_problem(FastPCD(fast_learning_rate=1.0), rate=1e-9)
+    for _ in range(3):
+        problem.step(np.arange(4), 0.0)
+    followed = problem.followed.weights
+    np.testing.assert_array_equal(
+        followed.ravel(), problem.state["followers"]["theta"][: followed.size]
+    )
+    assert np.abs(followed - problem.energy.weights).max() > 0.01
+
+
+# -- the step -----------------------------------------------------------------------------
+def make_problem(
+    sampler, *, rate=0.3, penalty=None, weights=None, pair=BERNOULLI, n_rows=7, **options
+):
+    model = Enumeration(*pair)
+    data = some_rows(pair[0], n_rows, len(model.visible_bias))
+    return EnergyProblem(
+        data,
+        model.energy(),
+        sampler,
+        visible_mean=data.mean(axis=0),
+        sample_weight=weights,
+        learning_rate=as_schedule(rate),
+        momentum=as_schedule(0.6),
+        penalty=penalty or Penalty(),
+        **{"center": False, "average": None, **options},
+        batch_size=4,
+        max_iter=1,
+        random_state=check_random_state(3),
+    )
+
+
+class Twin:
+    """A step as the papers write it, in NumPy, from the same chains."""
+
+    def __init__(self, problem, penalty, rate=0.3, momentum=0.6):
+        energy = problem.energy
+        self.parameters = [getattr(energy, part).copy() for part in PARTS]
+        self.velocity = [np.zeros_like(parameter) for parameter in self.parameters]
+        self.penalty, self.rate, self.momentum = penalty, rate, momentum
+        self.visible_mean = problem.data.mean(axis=0)
+        c = energy.hidden_bias
+        self.hidden_mean = 1 / (1 + np.exp(-c)) if problem.pair[1] == "bernoulli" else c.copy()
+
+    def step(self, v0, h0, v1, h1, w0, w1, center):
+        """The parameters after a step for given phases and weights."""
+        W, penalty, total = self.parameters[0], self.penalty, w0.sum()
+        excess = penalty.excess(self.hidden_mean)
+        batch_mean = w0 @ h0 / total
+        self.visible_mean += 0.01 * (w0 @ v0 / total - self.visible_mean)
+        self.hidden_mean += 0.01 * (batch_mean - self.hidden_mean)
+        mu, lam = self.visible_mean * center, self.hidden_mean * center
+        h0 = h0 - excess
+        gW = ((h1 - lam).T * w1) @ (v1 - mu) - ((h0 - lam).T * w0) @ (v0 - mu)
+        gW += penalty.l2 * total * W
+        gb = w1 @ v1 - w0 @ v0 - gW.T @ lam
+        gc = w1 @ h1 - w0 @ h0 - gW @ mu
+        if not center:
+            gb, gc = w1 @ v1 - w0 @ v0, w1 @ h1 - w0 @ h0
+        gradients = [g / total for g in (gW, gb, gc)]
+        factor = 1.0
+        if penalty.clip_norm is not None:
+            norm = np.sqrt(sum((g**2).sum() for g in gradients))
+            factor = min(1.0, penalty.clip_norm / norm)
+        rate = self.rate * factor
+        for i, g in enumerate(gradients):
+            self.velocity[i] = self.momentum * self.velocity[i] - rate * g
+            self.parameters[i] = self.parameters[i] + self.velocity[i]
+        W = self.parameters[0]
+        W = np.sign(W) * np.maximum(np.abs(W) - rate * penalty.l1, 0)
+        if penalty.max_norm is not None:
+            norms = np.linalg.norm(W, axis=1, keepdims=True)
+            W = W * np.minimum(1, penalty.max_norm / norms)
+        self.parameters[0] = W
+
+
+PENALTIES = {
+    "none": Penalty(),
+    "l2": Penalty(l2=0.05),
+    "l1": Penalty(l1=0.2),
+    "max_norm": Penalty(max_norm=0.5),
+    "clip_norm": Penalty(clip_norm=0.1),
+    "sparsity": Penalty(sparsity=Sparsity(0.1, 0.7)),
+}
+
+
+@pytest.mark.parametrize("pair", [BERNOULLI, ("gaussian", "bernoulli")], ids="-".join)
+@pytest.mark.parametrize("center", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("sampler", [CD(), PCD(), PCD(n_chains=3)], ids=str)
+@pytest.mark.parametrize("name", PENALTIES)
+def test_step(name, sampler, weighted, center, pair):
+    """Two steps, one of a short batch, with states taken from the problem's own chains."""
+    penalty = PENALTIES[name]
+    weights = np.array([1.0, 0.5, 2, 0, 1, 3, 0.25]) if weighted else None
+    problem = make_problem(
+        sampler, penalty=penalty, weights=weights, pair=pair, center=center
+    )
+    problem.pair = pair
+    twin = Twin(problem, penalty)
+    for rows in (np.array([6, 0, 2, 1]), np.array([4, 5, 3])):
+        n = len(rows)
+        energy = problem.energy.with_parameters([a.copy() for a in problem.energy.parameters])
+        v0 = problem.data[rows]
+        h0 = energy.hidden_mean(v0)
+        problem.step(rows, 0.0)
+        m = problem.phases.n_chains or n
+        w0 = np.ones(n) if weights is None else weights[rows]
+        w1 = w0 if problem.phases.n_chains is None else np.full(m, w0.sum() / m)
+        v1 = problem.phases.visible[n : n + m]
+        twin.step(v0, h0, v1, energy.hidden_mean(v1), w0, w1, center)
+        for part, expected in zip(PARTS, twin.parameters, strict=True):
+            found = getattr(problem.energy, part)
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10, err_msg=part)
+
+
+def test_centred_gradient_does_not_depend_on_what_is_called_a_one():
+    """Flipping bits of the exact statistics flips the step (Melchior et al. 2016, th. 1)."""
+    rng = np.random.RandomState(0)
+    h1, h0 = rng.uniform(size=(2, 6, 3))
+    v1, v0 = rng.uniform(size=(2, 6, 4))
+    flip_v, flip_h = np.array([1, 0, 1, 0]), np.array([0, 1, 1])
+
+    def twin_step(h1, h0, v1, v0, W, b, c):
+        problem = type("P", (), {})()
+        problem.energy = type("E", (), dict(zip(PARTS, (W, b, c), strict=True)))()
+        problem.data, problem.pair = v0, BERNOULLI
+        twin = Twin(problem, Penalty())
+        twin.hidden_mean = h0.mean(axis=0)
+        twin.step(v0, h0, v1, h1, np.ones(6), np.ones(6), True)
+        return twin.parameters
+
+    def flip(W, b, c):
+        """The parameters of the same distribution of flipped states."""
+        sign = np.outer(1 - 2 * flip_h, 1 - 2 * flip_v)
+        b, c = b + flip_h @ W, c + W @ flip_v
+        return sign * W, (1 - 2 * flip_v) * b, (1 - 2 * flip_h) * c
+
+    start = rng.normal(size=(3, 4)), rng.normal(size=4), rng.normal(size=3)
+    there = flip(*twin_step(h1, h0, v1, v0, *start))
+    flipped = [np.abs(h - flip_h) for h in (h1, h0)] + [np.abs(v - flip_v) for v in (v1, v0)]
+    other = twin_step(*flipped, *flip(*start))
+    for found, expected in zip(other, there, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_average_of_parameters():
+    problem = make_problem(CD(), average=1.0)  # 7 rows in batches of 4: 1.75 steps
+    history, expected = [], problem.theta.copy()
+    for k in range(6):
+        problem.step(np.arange(4), 0.0)
+        history.append(problem.theta.copy())
+        expected += (history[-1] - expected) / min(k + 1, 1.75)
+        np.testing.assert_allclose(problem.solution, expected)
+    assert np.abs(problem.solution - problem.theta).max() > 1e-3
+
+
+@pytest.mark.parametrize("sampler", [CD(), CD(2), PCD(n_chains=1)], ids=str)
+def test_rows_without_weight_count_for_nothing(sampler):
+    """Chains of their own start at the first row, which has a weight."""
+    rng = np.random.RandomState(0)
+    X, weights = rng.uniform(size=(60, 5)), np.tile([1.0, 0.0, 2.0], 20)
+    other = X.copy()
+    other[1::3] = rng.uniform(size=(20, 5))
+    options = {"batch_size": 60, "max_iter": 3, "random_state": 0, "shuffle": False}
+    fits = [
+        RBM(3, sampler=sampler, **options).fit(rows, sample_weight=weights)
+        for rows in (X, other)
+    ]
+    np.testing.assert_array_equal(fits[0].components_, fits[1].components_)
+    unweighted = RBM(3, sampler=sampler, **options).fit(X)
+    biases = [rbm.intercept_visible_ for rbm in (fits[0], unweighted)]
+    assert np.abs(biases[0] - biases[1]).max() > 1e-2
+
+
+def test_weights_are_relative():
+    X = np.random.RandomState(0).uniform(size=(60, 5))
+    weights = np.random.RandomState(1).uniform(1, 2, 60)
+    fits = [
+        RBM(3, max_iter=3, random_state=0, dtype="float64").fit(X, sample_weight=w)
+        for w in (weights, 8 * weights)
+    ]
+    np.testing.assert_allclose(fits[0].components_, fits[1].components_, rtol=1e-9)
+
+
+def test_weighted_rows_shift_the_model():
+    X = np.repeat([[1.0, 0.0], [0.0, 1.0]], 50, axis=0)
+    weights = np.repeat([9.0, 1.0], 50)
+    rbm = RBM(2, max_iter=30, random_state=0).fit(X, sample_weight=weights)
+    np.testing.assert_allclose(rbm._visible_mean_, [0.9, 0.1], atol=0.03)
+    drawn = rbm.sample(2000, n_steps=20).mean(axis=0)
+    np.testing.assert_allclose(drawn, [0.9, 0.1], atol=0.06)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("n_samples", [101, 150])
+def test_a_short_last_batch_counts_by_its_size(sampler, n_samples):
+    """BernoulliRBM divides the last batch by ``batch_size`` and learns a mean of .058."""
+    X = np.random.RandomState(0).uniform(size=(n_samples, 6)) < 0.5
+    rbm = RBM(2, sampler=sampler, batch_size=100, max_iter=100, random_state=0, alpha=0)
+    mean = rbm.fit(X.astype(float)).sample(2000, n_steps=50).mean()
+    assert 0.35 < mean < 0.65
