@@ -143,7 +143,8 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             run_full_batch(problem, monitor, task, attributes)
         else:
             shuffling = random_state if self.shuffle else None
-            run_epochs(problem, rows, shuffling, monitor, task, attributes)
+            if not run_epochs(problem, rows, shuffling, monitor, task, attributes):
+                monitor.not_converged()
         if monitor.best_theta is not None:
             problem.restore(monitor.best_theta)
         vars(self).update(attributes(copy=np.asarray))

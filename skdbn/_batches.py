@@ -48,12 +48,9 @@ class ComputedRows:
 
     def mean(self, axis, dtype):
         """Means of the columns, as those of an array."""
-        return np.ones(len(self), dtype) @ self / len(self)
-
-    def __rmatmul__(self, weights):
-        """Weighted sum of the rows, a block at a time."""
-        blocks = list(gen_batches(len(self), _block_rows(self.X.shape[1])))
-        return sum(share(lambda rows: weights[rows] @ self[rows], blocks))
+        blocks = gen_batches(len(self), _block_rows(self.X.shape[1]))
+        sums = share(lambda rows: self[rows].sum(axis=axis, dtype=dtype), list(blocks))
+        return np.sum(sums, axis=0) / len(self)
 
 
 def check_rows(estimator, X, reset=False):
@@ -86,7 +83,9 @@ def column_means(X, sample_weight=None):
     """Weighted means of the columns of rows that have been validated, in float64."""
     if sample_weight is None:
         return np.ravel(X.mean(axis=0, dtype=np.float64))
-    return np.ravel(sample_weight @ X) / sample_weight.sum()
+    blocks = list(gen_batches(X.shape[0], _block_rows(X.shape[1])))
+    sums = share(lambda rows: X[rows].T @ sample_weight[rows], blocks)
+    return np.ravel(sum(sums)) / sample_weight.sum()
 
 
 def output_dtype(X, dtype):

@@ -85,7 +85,9 @@ class EnergyProblem:
         self.batch_size = batch_size
         self.max_iter = max_iter
         # A copy, so that a step that fails leaves the caller's state alone.
+        self._visible_mean = visible_mean
         self.state = deepcopy(state) or self._init_state(visible_mean)
+        self._check_chains()
         if self.average:  # the energy is of averages, where there is an earlier state
             self.theta[:] = self.state["theta"]
             self.state["theta"] = self.theta
@@ -121,6 +123,13 @@ class EnergyProblem:
             state["average"], state["theta"] = self.theta.copy(), self.theta
         return state
 
+    def _check_chains(self):
+        """Forget chains of another sampler, or another number of them."""
+        kind = repr(self.sampler), self.sampler.count_chains(self.batch_size)
+        if self.state.setdefault("sampler", kind) != kind:
+            followers = self.sampler.init_followers(self.theta)
+            self.state.update(sampler=kind, memories=None, followers=followers)
+
     def _followed_energy(self):
         """The model that the chains follow, where it is not the one that learns."""
         followers = self.state["followers"]
@@ -144,9 +153,8 @@ class EnergyProblem:
         """Go back to earlier parameters, at rest, with new chains."""
         self.theta[:] = theta
         self.phases.forget()
-        self.state.update(
-            self._init_state(self.state["visible_mean"]), memories=self.phases.memories
-        )
+        fresh = self._init_state(self._visible_mean)
+        self.state.update(fresh, memories=self.phases.memories)
         self.followed = self._followed_energy()
 
     def step(self, rows, t):

@@ -164,7 +164,7 @@ class Monitor:
 
 
 def run_epochs(problem, rows, shuffling, monitor, task, attributes):
-    """Train a problem for the epochs of the monitor, unless something stops it.
+    """Train a problem for the epochs of the monitor; returns whether it was stopped.
 
     Parameters
     ----------
@@ -181,17 +181,17 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
     """
     batches = list(gen_batches(len(rows), problem.batch_size))
     finite, limit = problem.theta.copy(), None
+    n_back_offs = _MOST_BACK_OFFS if monitor.back_off else 0
     for epoch in monitor.epochs:
         subtask = task.subtask("epoch").begin()
-        n_back_offs = _MOST_BACK_OFFS if monitor.back_off else 0
         while True:
             if shuffling is not None:
                 rows = shuffle(rows, random_state=shuffling)
             losses = _run_batches(problem, rows, batches, epoch)
-            total = sum(losses)
             if limit is None:
                 limit = _EXPLODED * max(losses[0] / problem.batch_size, 1.0)
-            healthy = np.isfinite(total) and total <= limit * len(rows)
+            loss = sum(losses) / len(rows)
+            healthy = np.isfinite(loss) and loss <= limit
             if healthy and np.isfinite(problem.theta).all():
                 break
             problem.restore(finite)
@@ -199,14 +199,14 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
             _warn_diverged(monitor.name, epoch, _advice(rate, n_back_offs > 0))
             if n_back_offs == 0:
                 subtask.end(attributes)
-                return
+                return True
             problem.rate_factor *= _BACK_OFF
             n_back_offs -= 1
         finite[:] = problem.theta
-        done = monitor.update(total / len(rows), problem.solution)
+        done = monitor.update(loss, problem.solution)
         if subtask.end(attributes) or done:
-            return
-    monitor.not_converged()
+            return True
+    return False
 
 
 def _run_batches(problem, rows, batches, epoch):

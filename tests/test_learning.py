@@ -437,3 +437,107 @@ def test_a_short_last_batch_counts_by_its_size(sampler, n_samples):
     rbm = RBM(2, sampler=sampler, batch_size=100, max_iter=100, random_state=0, alpha=0)
     mean = rbm.fit(X.astype(float)).sample(2000, n_steps=50).mean()
     assert 0.35 < mean < 0.65
+
+
+# -- going on and stopping ------------------------------------------------------------------
+def bits(n_samples=200, n_features=12, seed=0):
+    rng = np.random.RandomState(seed)
+    return (rng.uniform(size=(n_samples, n_features)) < rng.uniform(size=n_features)) * 1.0
+
+
+@pytest.mark.parametrize("sampler", [PCD(), FastPCD(), ParallelTempering(3)], ids=str)
+def test_chains_go_on_from_call_to_call(sampler):
+    X = bits()
+    rbm = RBM(4, sampler=sampler, batch_size=50, random_state=0, average=1.0).partial_fit(X)
+    state = rbm._training_state_
+    chains = [memory["hidden"].copy() for memory in state["memories"] if memory]
+    assert chains
+    problem = rbm._problem(X, None)
+    np.testing.assert_array_equal(problem.theta, state["theta"])
+    assert np.abs(problem.theta - problem.solution).max() > 1e-4  # averages are the answer
+    for memory, before in zip(problem.phases.memories, chains, strict=False):
+        np.testing.assert_array_equal(memory["hidden"], before)
+    problem.step(np.arange(50), 1.0)
+    for memory, before in zip(state["memories"], chains, strict=False):
+        np.testing.assert_array_equal(memory["hidden"], before)  # ours are a copy
+    rbm.partial_fit(X)
+    assert rbm.n_iter_ == 2
+    assert rbm.fit(X)._training_state_ is None
+
+
+def test_another_number_of_chains_begins_anew():
+    X = bits()
+    rbm = RBM(4, sampler=PCD(), batch_size=50, random_state=0).partial_fit(X)
+    rbm.set_params(sampler=PCD(n_chains=20)).partial_fit(X)
+    chains = [memory["hidden"] for memory in rbm._training_state_["memories"] if memory]
+    assert sum(map(len, chains)) == 20
+
+
+def test_swap_rates_are_an_attribute():
+    rbm = RBM(4, sampler=ParallelTempering(5), max_iter=2, random_state=0).fit(bits())
+    assert rbm.swap_rates_.shape == (4,)
+    assert ((rbm.swap_rates_ > 0) & (rbm.swap_rates_ <= 1)).all()
+    assert not hasattr(RBM(4, max_iter=1).fit(bits()), "swap_rates_")
+
+
+@pytest.mark.parametrize("rule", ["pseudo_likelihood", True, "free_energy_gap"])
+def test_early_stopping(rule):
+    X = bits(60, 30)
+    params = {"early_stopping": rule, "learning_rate": 0.5, "alpha": 0, "random_state": 0}
+    rbm = RBM(40, max_iter=300, n_iter_no_change=4, tol=0.05, **params).fit(X)
+    scores = rbm.validation_scores_
+    assert len(scores) == rbm.n_iter_ < 300
+    assert len(rbm.reconstruction_errors_) == rbm.n_iter_
+    # What was borne last: the fit of exactly so many epochs has the same parameters.
+    if rule == "free_energy_gap":
+        best = np.maximum.accumulate(scores)
+        n_kept = np.flatnonzero(scores >= best - 0.05)[-1] + 1
+        assert scores[-1] < scores[0]
+    else:
+        n_kept = np.argmax(scores) + 1
+    assert n_kept < rbm.n_iter_
+    short = RBM(40, max_iter=n_kept, n_iter_no_change=4, tol=0.05, **params).fit(X)
+    np.testing.assert_array_equal(rbm.components_, short.components_)
+
+
+def test_the_gap_is_that_of_rows_not_trained_on():
+    X = bits(60, 30)
+    rbm = RBM(
+        40, max_iter=60, early_stopping="free_energy_gap", tol=1e9, random_state=0, alpha=0
+    ).fit(X)
+    assert rbm.validation_scores_[-1] < -1  # held-out rows have more free energy
+    assert RBM(4, max_iter=2).fit(X).validation_scores_ is None
+
+
+def test_early_stopping_needs_rows():
+    with pytest.raises(ValueError, match=r"cannot hold out validation_fraction=0.1 of 1 rows"):
+        RBM(3, early_stopping=True).fit(np.ones((1, 4)))
+
+
+def test_back_off_goes_on_with_a_smaller_rate():
+    X = StandardScaler().fit_transform(load_digits().data[:300])
+    params = {"visible": "gaussian", "learning_rate": 30.0, "max_iter": 8, "random_state": 0}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rbm = RBM(20, back_off=True, **params).fit(X)
+    messages = [str(w.message) for w in caught if w.category is ConvergenceWarning]
+    assert "goes on from the last finite parameters with learning_rate=3. Use" in messages[0]
+    assert rbm.n_iter_ == 8
+    assert rbm.reconstruction_errors_[-1] < 2
+    with pytest.warns(ConvergenceWarning, match=r"was stopped .* below 30, such as 3, "):
+        stopped = RBM(20, **params).fit(X)
+    assert stopped.n_iter_ < 8
+    assert np.isfinite(stopped.components_).all()
+
+
+def test_back_off_ends(monkeypatch):
+    """Where no rate helps, the last finite parameters are kept."""
+    monkeypatch.setattr(EnergyProblem, "step", lambda problem, rows, t: np.nan)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rbm = RBM(2, learning_rate=0.2, back_off=True, random_state=0).fit(bits())
+    messages = [str(w.message) for w in caught]
+    assert ["goes on" in message for message in messages] == [True] * 5 + [False]
+    assert "below 2e-06, such as 2e-07" in messages[-1]
+    start = np.random.RandomState(0).normal(0, 0.01, (2, 12)).astype(np.float32)
+    np.testing.assert_array_equal(rbm.components_, start)

@@ -212,7 +212,8 @@ def test_ais_of_the_digits(trained, digits):
     assert result.interval[1] - result.interval[0] < 0.5
     # Jensen: the mean of the log weights is below, and comes closer with more steps.
     rough = annealed_importance_sampling(rbm, 100, X_base=digits, random_state=0)
-    assert rough.log_weights.mean() < result.log_weights.mean() < exact
+    error = 3 * result.log_weights.std() / 10
+    assert rough.log_weights.mean() < result.log_weights.mean() < exact + error
     assert 1 <= rough.effective_sample_size < result.effective_sample_size <= 100
 
 

@@ -280,7 +280,7 @@ def test_the_batches_of_these_tests_are_shared_out(monkeypatch):
     estimator, X, _ = big_enough("rbm")
     lengths = []
     monkeypatch.setattr(
-        "skdbn._problems.share",
+        "skdbn._energy_problem.share",
         lambda function, items: lengths.append(len(items)) or share(function, items),
     )
     estimator.fit(X)
