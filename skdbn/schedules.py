@@ -207,8 +207,8 @@ class _Constant(Schedule):
         return self.value
 
 
-# Only what needs no number of the user's. The others start from a learning rate, and none is
-# right both for an RBM, where it is 0.1, and for Adam, where it is 0.001.
+# Only what needs no number of the user's. The others start from a learning rate, and no one
+# is right both for an RBM, where it is 0.1, and for Adam, where it is 0.001.
 SCHEDULES = {"ramp": Ramp}
 
 
