@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.special import softmax
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from test_energy import Z, chi_square, some_rows, z_scores
 from threadpoolctl import threadpool_limits
 
@@ -183,6 +185,8 @@ def test_columns_with_names():
         assert found.shape == (20, 3)
         assert np.isfinite(found).all()
     assert rbm.sample(4, X_given=X.iloc[[3]]).shape == (4, 3)
+    in_pipeline = make_pipeline(FunctionTransformer(rbm.impute), StandardScaler())
+    np.testing.assert_allclose(in_pipeline.fit_transform(X).mean(axis=0), 0, atol=1e-6)
     with pytest.raises(ValueError, match="feature names should match"):
         rbm.impute(X[["b", "a", "c"]])
     with pytest.raises(ValueError, match="feature names should match"):
