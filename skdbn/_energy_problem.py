@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 from scipy import sparse
 
-from ._energy import Energy
 from ._flat import flatten, views
 from ._kernels import kernel
 from ._penalties import move_towards
@@ -192,7 +191,9 @@ class EnergyProblem:
         if self.own is not None:
             drive = part.hidden_data @ energy.weights
             own = energy.visible.parameter_gradient(part.dense_data(), drive)
-        self.sampler.negative(energy if self.followed is self.energy else self.followed, part)
+        self.sampler.negative(
+            energy if self.followed is self.energy else self.followed, part
+        )
         chain_weight = weight / (self.phases.n_chains or weight)
         excess = self.penalty.excess(self.state["hidden_mean"])
         return part.compare(energy, chain_weight, excess), own

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import CallbackSupportMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, check_scalar, gen_batches
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._batches import (
@@ -15,31 +15,31 @@ from ._batches import (
     check_codes,
     check_rows,
     column_means,
-    dense_block,
     map_blocks,
     output_dtype,
 )
 from ._energy import Energy
 from ._energy_problem import EnergyProblem
+from ._generation import GenerationMixin
 from ._params import named, resolve
 from ._penalties import Penalty
-from ._random import Stream
 from ._sklearn import Interval, Options, StrOptions, fit_method
-from ._threads import share
 from ._training import Monitor, Task, run_epochs
 from .regularization import Sparsity
 from .samplers import SAMPLERS, Sampler
 from .schedules import SCHEDULES, Schedule, as_schedule
 from .units import UNITS, Unit
 
-# Chains that are run together, with a stream of random numbers of their own.
-_CHAINS_PER_BLOCK = 128
 # Held-out rows whose pseudo-likelihood early stopping computes, which is slow.
 _MOST_SCORED = 1000
 
 
 class RBM(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator
+    GenerationMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
 ):
     """Restricted Boltzmann machine.
 
@@ -146,7 +146,7 @@ class RBM(
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X had string names.
     random_state_ : RandomState instance
-        Feeds ``gibbs`` and ``sample``.
+        Feeds ``gibbs``, ``sample`` and ``impute``.
 
     See Also
     --------
@@ -558,107 +558,6 @@ class RBM(
         H = check_codes(self, X)
         energy = self._energy().astype(output_dtype(H, self.dtype))
         return map_blocks(energy.visible_mean, H, energy.dtype, self.n_features_in_)
-
-    def reconstruct(self, X):
-        """Map X to the hidden units and back, by means both ways.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        V : ndarray of shape (n_samples, n_features)
-        """
-        energy, V = self._model_and_data(X)
-        return map_blocks(
-            energy.reconstruct, V, energy.dtype, self.n_features_in_, multiplies=True
-        )
-
-    def gibbs(self, X, n_steps=1):
-        """Draw from the model by Gibbs sampling, starting from X.
-
-        One step draws hidden states given visible ones and visible states given those.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Where the chains start, one chain a row.
-        n_steps : int, default=1
-            Number of steps.
-
-        Returns
-        -------
-        V : ndarray of shape (n_samples, n_features)
-            States of the visible units after the last step.
-
-        Raises
-        ------
-        NotFittedError
-            If the model has not been fitted.
-        ValueError
-            If X does not fit the model, or ``n_steps`` is not a positive integer.
-        """
-        energy, V = self._model_and_data(X)
-        return self._run_chains(energy, V, n_steps)
-
-    def sample(self, n_samples=None, *, n_steps=100, X_init=None):
-        """Draw new rows from the model.
-
-        Parameters
-        ----------
-        n_samples : int, default=None
-            Number of rows, each from a chain of its own. None for one, or for as many
-            as ``X_init`` has.
-        n_steps : int, default=100
-            Gibbs steps of each chain.
-        X_init : {array-like, sparse matrix} of shape (n_samples, n_features), \
-                default=None
-            Where the chains start. None draws each column by itself, as a model without
-            weights would.
-
-        Returns
-        -------
-        V : ndarray of shape (n_samples, n_features)
-            States of the visible units.
-
-        Raises
-        ------
-        NotFittedError
-            If the model has not been fitted.
-        ValueError
-            If ``X_init`` does not have ``n_samples`` rows, or does not fit the model.
-        """
-        check_is_fitted(self)
-        if X_init is not None:
-            energy, start = self._model_and_data(X_init)
-            if n_samples not in (None, start.shape[0]):
-                raise ValueError(
-                    f"X_init has {start.shape[0]} rows, but n_samples={n_samples}. Leave "
-                    "n_samples out, or pass one row of X_init for each sample."
-                )
-        else:
-            n_samples = 1 if n_samples is None else n_samples
-            check_scalar(n_samples, "n_samples", Integral, min_val=1)
-            energy = self._energy()
-            silent = np.zeros((n_samples, self._n_features_out), energy.dtype)
-            start = np.empty((n_samples, self.n_features_in_), energy.dtype)
-            energy.sample_visible(silent, Stream(self.random_state_), start)
-        return self._run_chains(energy, start, n_steps)
-
-    def _run_chains(self, energy, start, n_steps):
-        """Gibbs chains of n_steps from the rows of start, a block of chains at a time."""
-        check_scalar(n_steps, "n_steps", Integral, min_val=1)
-        result = np.empty((start.shape[0], self.n_features_in_), energy.dtype)
-
-        def run(chains):
-            rows, stream = chains
-            V = dense_block(start, rows, energy.dtype)
-            result[rows] = energy.gibbs(V, n_steps, stream)
-
-        blocks = gen_batches(len(result), _CHAINS_PER_BLOCK)
-        share(run, [(rows, Stream(self.random_state_)) for rows in blocks])
-        return result
 
     def free_energy(self, X):
         """Free energy of each row: minus its unnormalised log-probability.

@@ -7,12 +7,13 @@ Wherever an estimator takes a schedule it takes a number too.
 
 from numbers import Real
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from ._params import resolve
 from ._sklearn import Interval
 
-__all__ = ["Ramp", "Schedule"]
+__all__ = ["Exponential", "InverseTime", "Ramp", "Schedule", "Step"]
 
 
 class Schedule(BaseEstimator):
@@ -68,6 +69,134 @@ class Ramp(Schedule):
         return self.start + done * (self.stop - self.start)
 
 
+class Step(Schedule):
+    """A value that is multiplied by a factor now and then: a staircase.
+
+    Parameters
+    ----------
+    start : float
+        Value at the beginning.
+    factor : float, default=0.5
+        What each step multiplies the value by, in (0, 1].
+    epochs : float, list, tuple or ndarray, default=10
+        A number: how many epochs a value lasts. Several: the epochs after which the value
+        is multiplied, in any order; ``[10, 15]`` for two steps, after the tenth and after
+        the fifteenth.
+
+    See Also
+    --------
+    Exponential : The same without steps.
+
+    Examples
+    --------
+    >>> from skdbn.schedules import Step
+    >>> rate = Step(0.1, factor=0.5, epochs=2)
+    >>> [rate(t, 20) for t in (0, 1.5, 2, 3.5, 4)]
+    [0.1, 0.1, 0.05, 0.05, 0.025]
+    >>> rate = Step(0.1, factor=0.5, epochs=[2, 10])
+    >>> [rate(t, 20) for t in (0, 1.5, 2, 9, 10)]
+    [0.1, 0.1, 0.05, 0.05, 0.025]
+    """
+
+    _parameter_constraints: dict = {
+        "start": [Interval(Real, 0, None, closed="left")],
+        "factor": [Interval(Real, 0, 1, closed="right")],
+        "epochs": [Interval(Real, 0, None, closed="neither"), list, tuple, np.ndarray],
+    }
+
+    def __init__(self, start, factor=0.5, epochs=10):
+        self.start = start
+        self.factor = factor
+        self.epochs = epochs
+
+    def __call__(self, t, max_iter):
+        if isinstance(self.epochs, Real):
+            n_steps = t // self.epochs
+        else:
+            n_steps = sum(t >= epoch for epoch in self.epochs)
+        return self.start * float(self.factor) ** n_steps
+
+
+class Exponential(Schedule):
+    """A value that shrinks by the same factor in each epoch.
+
+    ``start * factor**t`` at the time t, also within an epoch.
+
+    Parameters
+    ----------
+    start : float
+        Value at the beginning.
+    factor : float, default=0.95
+        What an epoch multiplies the value by, in (0, 1].
+
+    See Also
+    --------
+    Step : The same in steps.
+    InverseTime : Falls more and more slowly.
+
+    Examples
+    --------
+    >>> from skdbn.schedules import Exponential
+    >>> rate = Exponential(0.1, factor=0.5)
+    >>> [round(rate(t, 20), 4) for t in (0, 0.5, 1, 2)]
+    [0.1, 0.0707, 0.05, 0.025]
+    """
+
+    _parameter_constraints: dict = {
+        "start": [Interval(Real, 0, None, closed="left")],
+        "factor": [Interval(Real, 0, 1, closed="right")],
+    }
+
+    def __init__(self, start, factor=0.95):
+        self.start = start
+        self.factor = factor
+
+    def __call__(self, t, max_iter):
+        return self.start * float(self.factor) ** t
+
+
+class InverseTime(Schedule):
+    """A value that stays for a while and then falls as one over the time.
+
+    ``start / (1 + t / n_epochs)`` at the time t: half of ``start`` after ``n_epochs``, a
+    third after twice as many, "search then converge" [1]_. Steps that fall as 1/t are what
+    the proofs of stochastic approximation ask for [2]_.
+
+    Parameters
+    ----------
+    start : float
+        Value at the beginning.
+    n_epochs : float, default=10
+        After how many epochs the value has fallen to a half.
+
+    References
+    ----------
+    .. [1] C. Darken, J. Moody (1990), "Note on learning rate schedules for stochastic
+       optimization", Advances in Neural Information Processing Systems 3, 832-838.
+    .. [2] H. Robbins, S. Monro (1951), "A stochastic approximation method", Annals of
+       Mathematical Statistics 22, 400-407, doi:10.1214/aoms/1177729586.
+
+    Examples
+    --------
+    >>> from skdbn.schedules import InverseTime
+    >>> rate = InverseTime(0.1, n_epochs=5)
+    >>> [round(rate(t, 20), 4) for t in (0, 5, 10, 20)]
+    [0.1, 0.05, 0.0333, 0.02]
+    """
+
+    _parameter_constraints: dict = {
+        "start": [Interval(Real, 0, None, closed="left")],
+        "n_epochs": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(self, start, n_epochs=10):
+        self.start = start
+        self.n_epochs = n_epochs
+
+    def __call__(self, t, max_iter):
+        return self.start / (1.0 + t / self.n_epochs)
+
+
 class _Constant(Schedule):
     """A number that stays."""
 
@@ -78,6 +207,8 @@ class _Constant(Schedule):
         return self.value
 
 
+# Only what needs no number of the user's. The others start from a learning rate, and no one
+# is right both for an RBM, where it is 0.1, and for Adam, where it is 0.001.
 SCHEDULES = {"ramp": Ramp}
 
 

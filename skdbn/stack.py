@@ -23,6 +23,7 @@ from ._batches import (
     output_dtype,
     reconstruction_score,
 )
+from ._generation import Plan, answer_dtype
 from ._params import clone_with, resolve
 from ._sklearn import Interval, fit_method
 from ._training import Task
@@ -205,6 +206,69 @@ class StackedRBM(
         energies, V = self._models_and_data(X)
         there_and_back, dtype = _there_and_back(energies), energies[0].dtype
         return map_blocks(there_and_back, V, dtype, self.n_features_in_, multiplies=True)
+
+    def sample(self, n_samples=None, *, n_steps=100, X_init=None, n_chains=None, thin=1):
+        """Draw new rows from the model, a deep belief network.
+
+        Block Gibbs sampling in the top RBM, and for each row that is kept one way down, on
+        which each layer is drawn given the one above ([1]_, section 7).
+
+        Parameters
+        ----------
+        n_samples : int, default=None
+            Number of rows. None for one from each chain.
+        n_steps : int, default=100
+            Gibbs steps of each chain before its first row is kept (burn-in).
+        X_init : {array-like, sparse matrix} of shape (n_chains, n_features), \
+                default=None
+            Where the chains start: states of the layers are drawn on the way up. None draws
+            each visible unit of the top RBM by itself, as a model without weights would.
+        n_chains : int, default=None
+            Number of chains. None for as many as ``X_init`` has rows, else for one a row.
+        thin : int, default=1
+            Steps between two rows that are kept of one chain, where there are more rows
+            than chains.
+
+        Returns
+        -------
+        V : ndarray of shape (n_samples, n_features)
+            States of the visible units, in the order of :meth:`RBM.sample`. Of the dtype of
+            ``X_init`` if that is float32 or float64, else of the first RBM's ``dtype``.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has not been fitted.
+        ValueError
+            If there are more chains than rows, if ``X_init`` does not have a row for each
+            chain, or does not fit the model, or if the chains grow without bound, as they
+            may with Gaussian units on both sides of the top RBM.
+
+        Notes
+        -----
+        The random numbers are those of the top RBM: a stack of one RBM draws what that RBM
+        draws.
+
+        References
+        ----------
+        .. [1] G. Hinton, S. Osindero, Y.-W. Teh (2006), "A fast learning algorithm for deep
+           belief nets", Neural Computation 18, 1527-1554,
+           doi:10.1162/neco.2006.18.7.1527.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skdbn import StackedRBM
+        >>> X = np.repeat([[0, 0, 0], [1, 1, 1]], 50, axis=0)
+        >>> stack = StackedRBM((4, 2), random_state=0).fit(X)
+        >>> stack.sample(1000, n_chains=50, thin=5).shape
+        (1000, 3)
+        """
+        check_is_fitted(self)
+        start = None if X_init is None else check_rows(self, X_init)
+        energies = self._energies(answer_dtype(self.rbms_[0].dtype, start))
+        plan = Plan(n_samples, n_chains, n_steps, thin, X_init=start)
+        return plan.draw(energies, start, self.rbms_[-1].random_state_)
 
     def score(self, X, y=None):
         """Minus the mean squared error of ``reconstruct(X)``.

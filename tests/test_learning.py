@@ -1,7 +1,6 @@
 """What an RBM learns from: samplers, the gradient and the step, against slow twins."""
 
 import warnings
-from itertools import product
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from skdbn._penalties import Penalty
 from skdbn._phases import Phases
 from skdbn.regularization import Sparsity
 from skdbn.samplers import CD, PCD, SAMPLERS, FastPCD, ParallelTempering
-from skdbn.schedules import Ramp, as_schedule
+from skdbn.schedules import as_schedule
 
 PERSISTENT = [PCD, FastPCD, ParallelTempering]
 
@@ -209,7 +208,9 @@ def test_swap_rates():
     found = sum(m["n_accepted"] - b for m, b in zip(memories, before, strict=True)) / n
     # Base: independent units; its bias is the model's visible bias.
     tilt = (model.H @ (model.V @ model.weights.T + model.hidden_bias).T).ravel()
-    low = np.outer(np.full(len(model.H), 1 / len(model.H)), np.exp(model.V @ energy.visible_bias))
+    low = np.outer(
+        np.full(len(model.H), 1 / len(model.H)), np.exp(model.V @ energy.visible_bias)
+    )
     low = low.ravel() / low.sum()
     high = model.joint.T.ravel()
     rate = np.minimum(1, np.exp(tilt[:, None] - tilt[None, :]))  # low goes up, high down
@@ -277,7 +278,9 @@ class Twin:
         self.penalty, self.rate, self.momentum = penalty, rate, momentum
         self.visible_mean = problem.data.mean(axis=0)
         c = energy.hidden_bias
-        self.hidden_mean = 1 / (1 + np.exp(-c)) if problem.pair[1] == "bernoulli" else c.copy()
+        self.hidden_mean = (
+            1 / (1 + np.exp(-c)) if problem.pair[1] == "bernoulli" else c.copy()
+        )
 
     def step(self, v0, h0, v1, h1, w0, w1, center):
         """The parameters after a step for given phases and weights."""
@@ -337,7 +340,9 @@ def test_step(name, sampler, weighted, center, pair):
     twin = Twin(problem, penalty)
     for rows in (np.array([6, 0, 2, 1]), np.array([4, 5, 3])):
         n = len(rows)
-        energy = problem.energy.with_parameters([a.copy() for a in problem.energy.parameters])
+        energy = problem.energy.with_parameters(
+            [a.copy() for a in problem.energy.parameters]
+        )
         v0 = problem.data[rows]
         h0 = energy.hidden_mean(v0)
         problem.step(rows, 0.0)
@@ -375,7 +380,9 @@ def test_centred_gradient_does_not_depend_on_what_is_called_a_one():
 
     start = rng.normal(size=(3, 4)), rng.normal(size=4), rng.normal(size=3)
     there = flip(*twin_step(h1, h0, v1, v0, *start))
-    flipped = [np.abs(h - flip_h) for h in (h1, h0)] + [np.abs(v - flip_v) for v in (v1, v0)]
+    flipped = [np.abs(h - flip_h) for h in (h1, h0)] + [
+        np.abs(v - flip_v) for v in (v1, v0)
+    ]
     other = twin_step(*flipped, *flip(*start))
     for found, expected in zip(other, there, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
@@ -510,18 +517,27 @@ def test_the_gap_is_that_of_rows_not_trained_on():
 
 
 def test_early_stopping_needs_rows():
-    with pytest.raises(ValueError, match=r"cannot hold out validation_fraction=0.1 of 1 rows"):
+    with pytest.raises(
+        ValueError, match=r"cannot hold out validation_fraction=0.1 of 1 rows"
+    ):
         RBM(3, early_stopping=True).fit(np.ones((1, 4)))
 
 
 def test_back_off_goes_on_with_a_smaller_rate():
     X = StandardScaler().fit_transform(load_digits().data[:300])
-    params = {"visible": "gaussian", "learning_rate": 30.0, "max_iter": 8, "random_state": 0}
+    params = {
+        "visible": "gaussian",
+        "learning_rate": 30.0,
+        "max_iter": 8,
+        "random_state": 0,
+    }
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         rbm = RBM(20, back_off=True, **params).fit(X)
     messages = [str(w.message) for w in caught if w.category is ConvergenceWarning]
-    assert "goes on from the last finite parameters with learning_rate=3. Use" in messages[0]
+    assert (
+        "goes on from the last finite parameters with learning_rate=3. Use" in messages[0]
+    )
     assert rbm.n_iter_ == 8
     assert rbm.reconstruction_errors_[-1] < 2
     with pytest.warns(ConvergenceWarning, match=r"was stopped .* below 30, such as 3, "):

@@ -1,13 +1,17 @@
 """Schedules, and whether training listens to them."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skdbn import RBM, MLPClassifier
 from skdbn.optimizers import SGD
-from skdbn.schedules import Ramp, Schedule, as_schedule
+from skdbn.schedules import Exponential, InverseTime, Ramp, Schedule, Step, as_schedule
 from skdbn.units import Bernoulli, Gaussian
 
 # start, stop, n_epochs, max_iter, values at the times 0, 1, 2.5, 4, 10 and 11
@@ -37,6 +41,62 @@ def test_defaults_of_the_ramp():
     assert Ramp().get_params() == {"start": 0.5, "stop": 0.9, "n_epochs": 5}
 
 
+# a schedule that falls, and its values at the times 0, 1, 2.5, 4, 10 and 11
+FALLING = {
+    "step": (Step(0.4, 0.5, 4), [0.4, 0.4, 0.4, 0.2, 0.1, 0.1]),
+    "step, defaults": (Step(0.4), [0.4, 0.4, 0.4, 0.4, 0.2, 0.2]),
+    "step, fractions of an epoch": (
+        Step(1, 0.1, 1.25),
+        0.1 ** np.array([0, 0, 2, 3, 8, 8]),
+    ),
+    "step, given epochs": (Step(0.4, 0.1, [1, 10]), [0.4, 0.04, 0.04, 0.04, 0.004, 0.004]),
+    "step, in any order": (Step(0.4, 0.1, (10, 1)), [0.4, 0.04, 0.04, 0.04, 0.004, 0.004]),
+    "step, two at once": (Step(1, 0.1, np.array([4, 4.0])), [1, 1, 1, 0.01, 0.01, 0.01]),
+    "step, none": (Step(0.4, 0.1, []), [0.4] * 6),
+    "exponential": (Exponential(2, 0.25), 2 * 0.25 ** np.array([0, 1, 2.5, 4, 10, 11])),
+    "exponential, default": (Exponential(1), 0.95 ** np.array([0, 1, 2.5, 4, 10, 11])),
+    "exponential, constant": (Exponential(0.3, 1), [0.3] * 6),
+    "inverse time": (InverseTime(0.6, 5), [0.6, 0.5, 0.4, 1 / 3, 0.2, 0.1875]),
+    "inverse time, default": (InverseTime(1), 1 / np.array([1, 1.1, 1.25, 1.4, 2, 2.1])),
+}
+
+
+@pytest.mark.parametrize("name", FALLING)
+def test_falling_schedules(name):
+    schedule, expected = FALLING[name]
+    for max_iter in (1, 20):  # none of them asks how long the fit is
+        found = [clone(schedule)(t, max_iter) for t in (0, 1, 2.5, 4, 10, 11)]
+        np.testing.assert_allclose(found, expected, rtol=1e-14)
+        assert all(isinstance(value, float) for value in found)
+
+
+starts = st.floats(0, 1e6)
+factors = st.floats(0, 1, exclude_min=True)
+lengths = st.floats(0, 1e6, exclude_min=True)
+times = st.floats(0, 1e6)
+
+
+@given(
+    schedule=st.one_of(
+        st.builds(Step, starts, factors, lengths),
+        st.builds(Step, starts, factors, st.lists(lengths, max_size=4)),
+        st.builds(Exponential, starts, factors),
+        st.builds(InverseTime, starts, lengths),
+        st.builds(
+            lambda start, share, n: Ramp(start, share * start, n), starts, factors, lengths
+        ),
+    ),
+    times=st.lists(times, min_size=2, max_size=6).map(sorted),
+)
+def test_schedules_fall_from_their_start(schedule, times):
+    assert as_schedule(schedule) is schedule
+    values = [schedule(t, 100) for t in (0.0, *times)]
+    assert values[0] == schedule.start
+    # A line from a to b may round to a neighbour of the number where it should be flat.
+    assert all(b <= a * (1 + 1e-15) for a, b in pairwise(values))
+    assert all(isinstance(value, float) and value >= 0 for value in values)
+
+
 def test_number_as_schedule():
     constant = as_schedule(0.25)
     assert isinstance(constant, Schedule)
@@ -48,31 +108,47 @@ def test_number_as_schedule():
 
 
 @pytest.mark.parametrize(
-    "parameters",
+    ("schedule", "name"),
     [
-        {"start": -0.1},
-        {"stop": -1},
-        {"n_epochs": -1},
-        {"start": "0.5"},
-        {"n_epochs": "all"},
+        (Ramp(-0.1), "start"),
+        (Ramp(stop=-1), "stop"),
+        (Ramp(n_epochs=-1), "n_epochs"),
+        (Ramp("0.5"), "start"),
+        (Ramp(n_epochs="all"), "n_epochs"),
+        (Step(-0.1), "start"),
+        (Step(0.1, 0), "factor"),
+        (Step(0.1, 1.5), "factor"),
+        (Step(0.1, epochs=0), "epochs"),
+        (Step(0.1, epochs="all"), "epochs"),
+        (Step(0.1, epochs=None), "epochs"),
+        (Exponential("0.1"), "start"),
+        (Exponential(0.1, -0.5), "factor"),
+        (InverseTime(-1), "start"),
+        (InverseTime(0.1, 0), "n_epochs"),
     ],
     ids=str,
 )
 @pytest.mark.parametrize(
     "use",
     [
-        lambda ramp: as_schedule(ramp),
-        lambda ramp: RBM(2, learning_rate=ramp, max_iter=1).fit(np.eye(3)),
-        lambda ramp: RBM(2, momentum=ramp, max_iter=1).fit(np.eye(3)),
-        lambda ramp: MLPClassifier((2,), learning_rate=ramp).fit(np.eye(3), [0, 1, 1]),
-        lambda ramp: MLPClassifier((2,), solver=SGD(ramp)).fit(np.eye(3), [0, 1, 1]),
+        lambda value: as_schedule(value),
+        lambda value: RBM(2, learning_rate=value, max_iter=1).fit(np.eye(3)),
+        lambda value: RBM(2, momentum=value, max_iter=1).fit(np.eye(3)),
+        lambda value: MLPClassifier((2,), learning_rate=value).fit(np.eye(3), [0, 1, 1]),
+        lambda value: MLPClassifier((2,), solver=SGD(value)).fit(np.eye(3), [0, 1, 1]),
     ],
     ids=["as_schedule", "RBM rate", "RBM momentum", "MLP rate", "MLP momentum"],
 )
-def test_invalid_parameters_name_the_class(parameters, use):
-    (name,) = parameters
-    with pytest.raises(InvalidParameterError, match=f"'{name}' parameter of Ramp must be"):
-        use(Ramp(**parameters))
+def test_invalid_parameters_name_the_class(schedule, name, use):
+    match = f"'{name}' parameter of {type(schedule).__name__} must be"
+    with pytest.raises(InvalidParameterError, match=match):
+        use(schedule)
+
+
+@pytest.mark.parametrize("name", ["step", "exponential", "inverse_time"])
+def test_what_needs_a_start_has_no_name(name):
+    with pytest.raises(InvalidParameterError, match=r"'momentum' .* among {'ramp'}"):
+        RBM(2, momentum=name, max_iter=1).fit(np.eye(3))
 
 
 # -- what the steps of training are given -----------------------------------------------
@@ -122,6 +198,9 @@ def test_rbm_uses_the_momentum(momentum, expected, steps):
         ("auto", [Bernoulli.learning_rate] * 6),
         (Ramp(0.5, 0.1, n_epochs=2), [0.5, 0.4, 0.3, 0.2, 0.1, 0.1]),
         (Ramp(0.3, 0.0, n_epochs=None), 0.3 - 0.1 * TIMES),
+        (Step(0.4, epochs=1), [0.4, 0.4, 0.2, 0.2, 0.1, 0.1]),
+        (Exponential(0.4, 0.25), 0.4 * 0.5 ** np.arange(6)),
+        (InverseTime(0.4, 2.0), 0.4 / (1 + TIMES / 2)),
     ],
     ids=str,
 )

@@ -73,6 +73,13 @@ class Unit(ABC, BaseEstimator):
     def check_data(self, X, feature_names):
         """Raise ValueError where X, dense or CSR, cannot be states of such units."""
 
+    def check_clamped(self, held):
+        """Raise ValueError where the units cannot be drawn while the ``held`` ones stay.
+
+        ``held`` is a boolean array of shape (n_rows, n_units). Units that are independent
+        given the other side, as those of one number each are, can always.
+        """
+
     def free_term(self, z, bias):
         """Summed log-partition of pre-activations without bias, shape (n_rows,)."""
         return self.log_partition(z, np.ones(z.shape[0], z.dtype), bias)
