@@ -63,7 +63,7 @@ class RBM(
         others follow the likelihood, for models to sample from or to score with.
     learning_rate : float, Schedule or "auto", default="auto"
         Step size for the gradient averaged over a batch. "auto" is 0.1 for binary units
-        and 0.01 if either side is Gaussian.
+        and 0.01 if either side is Gaussian, and a tenth of that with persistent chains.
     momentum : float, Schedule or "ramp", default="ramp"
         Momentum in [0, 1). "ramp" rises from 0.5 to 0.9 over the first five epochs, as
         :class:`~skdbn.schedules.Ramp` with its defaults.
@@ -82,11 +82,12 @@ class RBM(
         cost). A larger one is scaled down.
     sparsity : Sparsity or None, default=None
         Mean activity that is asked of the hidden units.
-    center : bool, default=True
+    center : bool or "auto", default="auto"
         Whether to follow the gradient of the centred model [2]_ [3]_, in which moving
         averages of the units' mean states are subtracted from the states. The model and
         its parameters are the same; learning no longer depends on whether the data or
-        their complement are coded as ones, and reaches higher likelihoods.
+        their complement are coded as ones, and reaches higher likelihoods. "auto" centres
+        with persistent chains, and not with "cd", whose features are better without.
     average : float or None, default=None
         Epochs over which the parameters are averaged, exponentially weighted, and in
         shorter fits evenly. The averages are the fitted parameters.
@@ -201,7 +202,7 @@ class RBM(
         "max_norm": [Interval(Real, 0, None, closed="neither"), None],
         "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
         "sparsity": [Sparsity, None],
-        "center": ["boolean"],
+        "center": ["boolean", StrOptions({"auto"})],
         "average": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -234,7 +235,7 @@ class RBM(
         max_norm=None,
         clip_norm=None,
         sparsity=None,
-        center=True,
+        center="auto",
         average=None,
         batch_size="auto",
         max_iter=20,
@@ -434,15 +435,17 @@ class RBM(
     def _problem(self, data, sample_weight):
         """What the loop is to train, with the parameters' names turned into objects."""
         energy, n_samples = self._energy().astype(self.dtype), data.shape[0]
+        sampler = resolve(self.sampler, SAMPLERS)
         rate, size = self.learning_rate, self.batch_size
         if rate == "auto":
             rate = min(energy.visible.learning_rate, energy.hidden.learning_rate)
+            rate *= sampler.learning_rate_factor
         if size == "auto":
             size = auto_batch_size(n_samples)
         return EnergyProblem(
             data,
             energy,
-            resolve(self.sampler, SAMPLERS),
+            sampler,
             visible_mean=self._visible_mean_,
             sample_weight=sample_weight,
             learning_rate=as_schedule(rate),
@@ -454,7 +457,7 @@ class RBM(
                 clip_norm=self.clip_norm,
                 sparsity=self.sparsity,
             ),
-            center=self.center,
+            center=sampler.center if self.center == "auto" else self.center,
             average=self.average,
             batch_size=min(n_samples, size),
             max_iter=self.max_iter,

@@ -54,13 +54,13 @@ def run_chains(phases, energy, sampler, data, rows, **options):
     return collect(phases, energy, len(rows), **options)
 
 
-def cd_gradients(model, V, n_steps, n_draws=60, n_copies=300):
+def cd_gradients(model, V, n_steps, n_draws=60, n_copies=300, **options):
     """Independent estimates of the gradient, each the mean over copies of the rows."""
     energy, rows = model.energy(), np.tile(np.arange(len(V)), n_copies)
     draws, errors = [], []
     for seed in range(n_draws):
         phases = make_phases(energy, len(rows) + 5, seed)
-        gradients, error = run_chains(phases, energy, CD(n_steps), V, rows)
+        gradients, error = run_chains(phases, energy, CD(n_steps, **options), V, rows)
         errors.append(error / n_copies)
         draws.append([gradient / n_copies for gradient in gradients])
     return [np.array(part) for part in zip(*draws, strict=True)], np.array(errors)
@@ -80,6 +80,21 @@ def test_cd_gradient(pair, n_steps):
         np.testing.assert_allclose(found.mean(axis=0), expected, atol=0.05)
     probabilities, visible = model.last_visible(V, n_steps)
     squares = ((visible[None] - V[:, None]) ** 2).sum(axis=2)
+    assert z_scores(errors, (probabilities * squares).sum()) < Z
+
+
+@PAIRS
+def test_sampled_reconstructions_have_more_noise(pair):
+    """Their squared error has the variance on top, their gradient of the biases not."""
+    model = Enumeration(*pair)
+    V = some_rows(pair[0], 3, len(model.visible_bias))
+    draws, errors = cd_gradients(model, V, 1, reconstruction="sample")
+    means, _ = cd_gradients(model, V, 1, reconstruction="mean")
+    expected = model.cd_gradient(V, 1)
+    assert z_scores(draws[1], expected[1]).max() < Z
+    assert (draws[1].std(axis=0) > means[1].std(axis=0)).all()
+    probabilities = model.hidden_given(V) @ model.visible_given(model.H)
+    squares = ((model.V[None] - V[:, None]) ** 2).sum(axis=2)
     assert z_scores(errors, (probabilities * squares).sum()) < Z
 
 
@@ -357,7 +372,7 @@ def test_step(name, sampler, weighted, center, pair):
 
 
 def test_centred_gradient_does_not_depend_on_what_is_called_a_one():
-    """Flipping bits of the exact statistics flips the step (Melchior et al. 2016, th. 1)."""
+    """Flipping bits of the exact statistics flips the step (Melchior et al. 2016)."""
     rng = np.random.RandomState(0)
     h1, h0 = rng.uniform(size=(2, 6, 3))
     v1, v0 = rng.uniform(size=(2, 6, 4))
@@ -446,7 +461,7 @@ def test_a_short_last_batch_counts_by_its_size(sampler, n_samples):
     assert 0.35 < mean < 0.65
 
 
-# -- going on and stopping ------------------------------------------------------------------
+# -- going on and stopping ---------------------------------------------------------------
 def bits(n_samples=200, n_features=12, seed=0):
     rng = np.random.RandomState(seed)
     return (rng.uniform(size=(n_samples, n_features)) < rng.uniform(size=n_features)) * 1.0

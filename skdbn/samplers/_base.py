@@ -12,7 +12,17 @@ class Sampler(ABC, BaseEstimator):
     """Base class of the ways to estimate the negative phase of the gradient.
 
     A sampler object holds what the user chose and nothing that changes while training.
+
+    Attributes
+    ----------
+    center : bool
+        What ``center="auto"`` means for an RBM with this sampler.
+    learning_rate_factor : float
+        By how much it changes what ``learning_rate="auto"`` means.
     """
+
+    center = False
+    learning_rate_factor = 1.0
 
     def count_chains(self, batch_size):
         """Number of chains that go on from batch to batch; None if they start anew."""
@@ -52,6 +62,10 @@ class PersistentSampler(Sampler):
     n_chains : int or None
         Number of chains; None for as many as a batch has rows.
     """
+
+    # Chains follow slow changes only.
+    center = True
+    learning_rate_factor = 0.1
 
     _parameter_constraints: dict = {
         "n_steps": [Interval(Integral, 1, None, closed="left")],
