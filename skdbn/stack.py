@@ -106,7 +106,7 @@ class StackedRBM(
         self.random_state = random_state
 
     @fit_method
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Fit the RBMs, from the bottom.
 
         Parameters
@@ -116,6 +116,8 @@ class StackedRBM(
             batch at a time.
         y : array-like of shape (n_samples,), default=None
             Not used, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows for each RBM; None for equal ones.
 
         Returns
         -------
@@ -148,7 +150,7 @@ class StackedRBM(
             rbm = clone_with(prototype, random_state, n_components=size, **below)
             layer = task.subtask("layer")
             with layer.begin_for(rbm):
-                rbm.fit(data)
+                rbm.fit(data, sample_weight=sample_weight)
             rbms.append(rbm)
             if self.verbose:
                 print(f"[StackedRBM] layer {i + 1}/{len(sizes)}  {size} units", flush=True)

@@ -344,7 +344,7 @@ def test_parameters_are_documented_with_their_defaults(thing):
             assert eval(documented) == default, name
 
 
-FOR_EXTENDERS = ("Schedule", "Optimizer", "Phases", "Sampler")
+FOR_EXTENDERS = ("Schedule", "Optimizer", "Sampler", "PersistentSampler")
 
 
 @pytest.mark.parametrize(
