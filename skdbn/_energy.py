@@ -4,7 +4,8 @@ The joint density of visible states v and hidden states h is ``exp(-E(v, h)) / Z
 
     E(v, h) = g(v) - b v + g(h) - c h - h W v
 
-(Hinton 2010, equation 1; ``g`` is what the unit types say, zero for binary ones). Everything here is exact; sampling is left to the samplers.
+(Hinton 2010, equation 1; the unit types say what ``g`` is, zero for binary ones). What is
+not drawn is exact.
 """
 
 import numpy as np

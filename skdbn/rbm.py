@@ -45,10 +45,15 @@ class RBM(
     ----------
     n_components : int, default=256
         Number of hidden units.
-    visible : {"bernoulli", "gaussian"} or Unit, default="bernoulli"
-        Type of the visible units. "bernoulli" takes data in [0, 1]; "gaussian" takes
-        real data, which should be standardised.
-    hidden : {"bernoulli", "gaussian"} or Unit, default="bernoulli"
+    visible : {"bernoulli", "continuous", "gaussian", "multinomial", "relu", \
+            "softmax", "spin"} or Unit, default="bernoulli"
+        Type of the visible units, see :mod:`skdbn.units`. "bernoulli" takes data in
+        [0, 1], as probabilities of a bit, "continuous" the same as intensities, "spin"
+        data in [-1, 1]; "gaussian" takes real data, which should be standardised, "relu"
+        data of 0 and more; "softmax" takes one-hot columns, in groups as
+        ``Softmax(sizes)`` gives them, "multinomial" counts.
+    hidden : {"bernoulli", "continuous", "gaussian", "relu", "softmax", "spin"} or Unit, \
+            default="bernoulli"
         Type of the hidden units. "gaussian" makes a linear code.
     sampler : {"cd"} or Sampler, default="cd"
         How the negative phase is estimated. "cd" is contrastive divergence with one
@@ -264,9 +269,12 @@ class RBM(
     def _check_data(self, X, reset):
         """Validate training data; nothing is copied but what no kernel could read."""
         data = check_rows(self, X, reset=reset)
+        visible, hidden = resolve(self.visible, UNITS), resolve(self.hidden, UNITS)
+        visible.check_width(data.shape[1])
+        hidden.check_width(self.n_components)
+        hidden.check_hidden()
         if not isinstance(data, ComputedRows):  # those are states of the layer below
-            names = getattr(self, "feature_names_in_", None)
-            resolve(self.visible, UNITS).check_data(data, names)
+            visible.check_data(data, getattr(self, "feature_names_in_", None))
         return data
 
     def _check_unchanged(self):

@@ -16,11 +16,12 @@ def check_range(unit, X, feature_names, lowest, highest, advice):
         return
     least, most = (np.ravel(dense(row)) for row in (X.min(axis=0), X.max(axis=0)))
     bad = np.flatnonzero((least < low) | (most > high))
+    first = column_name(bad[0], feature_names)
     needed = f"in [{lowest:g}, {highest:g}]" if np.isfinite(highest) else "of 0 and more"
     outside = "outside" if np.isfinite(highest) else "negative"
     raise ValueError(
         f"{type(unit).__name__} visible units need data {needed}, but {bad.size} of "
-        f"{X.shape[1]} columns are {outside}: the first, {column_name(bad[0], feature_names)}, "
+        f"{X.shape[1]} columns are {outside}: the first, {first}, "
         f"ranges from {least[bad[0]]:g} to {most[bad[0]]:g}. {advice}"
     )
 

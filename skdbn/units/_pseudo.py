@@ -15,7 +15,9 @@ def over_levels(unit, levels, V, bias, weights, Z, hidden):
         terms = np.stack(
             [
                 term + hidden.log_partition(*change)
-                for term, change in zip(own, _changes(x, states, Z, directions), strict=True)
+                for term, change in zip(
+                    own, _changes(x, states, Z, directions), strict=True
+                )
             ]
         )
         terms -= terms[0]  # close to each other: the differences are exact

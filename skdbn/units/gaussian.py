@@ -9,6 +9,7 @@ from .._kernels import kernel, normal
 from .._products import CSRRows
 from .._sklearn import Interval, StrOptions
 from ._base import Unit
+from ._pseudo import by_quadrature
 
 # Gauss-Hermite nodes for the integral of a mixture of unit normals, which the conditional
 # density of a visible unit is; exact to rounding while the mixture spans a few units.
@@ -108,7 +109,7 @@ class Gaussian(Unit):
         # In multiples of the deviation, in which all columns have unit variance.
         deviation = np.sqrt(self.variances(V.shape[1], V.dtype))
         scaled = (V / deviation, bias * deviation, weights * deviation)
-        standard = super(Gaussian, Gaussian()).pseudo_log_likelihood(*scaled, Z, hidden)
+        standard = by_quadrature(Gaussian(), *scaled, Z, hidden)
         return standard - np.log(deviation).sum()
 
     def initial_bias(self, mean, n_samples):

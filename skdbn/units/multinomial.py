@@ -98,7 +98,7 @@ class Multinomial(Unit):
             for word in np.flatnonzero(V[i]):
                 others = Z[i] - words[word]
                 terms = bias + hidden.log_partition(words, ones, others)
-                terms -= terms[word].copy()
+                terms -= terms[word]
                 top = terms.max()
                 total[i] -= V[i, word] * (top + np.log(np.exp(terms - top).sum()))
         return total

@@ -116,12 +116,11 @@ class Softmax(Unit):
             bad = np.argwhere(~(np.abs(sums - 1) <= _TOLERANCE))
             if len(bad):
                 row, group = bad[0]
-                first = sizes[:group].sum()
+                first = column_name(sizes[:group].sum(), feature_names)
                 raise ValueError(
-                    f"Softmax visible units need rows in which each group sums to 1, but in "
-                    f"row {rows.start + row} group {group}, the {sizes[group]} columns from "
-                    f"{column_name(first, feature_names)}, sums to {sums[row, group]:g}. "
-                    f"{advice}"
+                    "Softmax visible units need rows in which each group sums to 1, but "
+                    f"in row {rows.start + row} group {group}, the {sizes[group]} columns "
+                    f"from {first}, sums to {sums[row, group]:g}. {advice}"
                 )
 
 
