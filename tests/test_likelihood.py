@@ -22,7 +22,7 @@ from skdbn.likelihood import (
     log_partition,
     reverse_ais,
 )
-from skdbn.units import UNITS, Bernoulli, Multinomial, ReLU, Unit
+from skdbn.units import UNITS, Bernoulli, Unit
 
 BASIC = ("bernoulli", "gaussian")
 PAIRS = pytest.mark.parametrize("pair", list(product(BASIC, BASIC)), ids="-".join)
@@ -181,10 +181,12 @@ def test_grey_levels_are_at_most_the_expectation_over_bits():
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_weights_are_unbiased_estimates_of_z(pair, dtype):
     """With any temperatures; 20 000 chains are as good as so many runs."""
-    scale = 0.3 if {*pair} & {"gaussian", "wide"} else 0.6  # far modes, far tails
+    wide = pair in [("gaussian", "bernoulli"), ("wide", "softmax")]
+    scale = 0.3 if wide else 0.6  # far modes, far tails
     model, rbm, log_z = tiny(pair, dtype=dtype, scale=scale)
-    X = model.V[np.random.RandomState(0).randint(len(model.V) // 2, size=20)]
-    X = np.clip(X, -1, 1)
+    X = np.random.RandomState(0).uniform(size=(20, rbm.n_features_in_))
+    if pair[0] == "softmax":
+        X = model.V
     for data, betas in [(None, [0, 1]), (X, [0, 1]), (None, BETAS), (X, BETAS)]:
         result = annealed_importance_sampling(
             rbm, betas=betas, n_chains=20_000, X_base=data, random_state=1
@@ -403,7 +405,7 @@ def test_plain_python_gives_the_same_numbers():
 
 # -- other units ------------------------------------------------------------------------
 class Trit(Unit):
-    """Units of three states with energies of their own, of which ``skdbn`` has not heard."""
+    """Units of three states with energies of their own, which ``skdbn`` does not know."""
 
     activation, loss, learning_rate = "tanh", "squared_error", 0.05
     states = np.array([-1.0, 0.0, 2.0])
@@ -458,12 +460,9 @@ def test_units_of_others():
     cube = logsumexp(log_joint, axis=1).reshape(3, 3, 3)
     terms = [cube - logsumexp(cube, axis=axis, keepdims=True) for axis in range(3)]
     np.testing.assert_allclose(rbm.score_samples(V), sum(terms).ravel())
-    between = rbm.score_samples([[1.0, 0.0, 2.0]])
-    log_p = terms[0][:, 1, 2]
-    own = [t[1:, 1, 2] - cube[1:, 1, 2] for t in terms[1:]]  # minus normalisers
-    assert np.isfinite(between).all()
-    assert len(own) == 2
-    assert log_p.shape == (3,)
+    one = fitted(Trit(), Trit(), W[:, :1], b[:1], c)
+    below, between, above = one.score_samples([[0.0], [0.5], [2.0]])
+    assert between == pytest.approx(0.75 * below + 0.25 * above)
 
 
 # -- counts -----------------------------------------------------------------------------
@@ -496,7 +495,7 @@ def test_log_likelihood_of_rows_with_different_totals():
     assert np.isfinite(found[14])
     np.testing.assert_allclose(log_likelihood(rbm, sparse.csr_array(X)), found)
     np.testing.assert_allclose(log_likelihood(rbm, model.V, log_z), found[:10])
-    with pytest.raises(ValueError, match="4 different totals, from 0 to 3.5"):
+    with pytest.raises(ValueError, match=r"4 different totals, from 0 to 3\.5"):
         log_likelihood(rbm, X, log_z)
 
 
@@ -517,7 +516,9 @@ def test_reverse_ais_of_rows_with_different_totals():
     model, rbm, _ = counts_model()
     X = np.vstack([model.V, np.eye(3), 2 * model.V])[::-1]
     found = reverse_ais(rbm, X, 100, n_chains=20, random_state=0)
-    np.testing.assert_allclose(found, log_likelihood(rbm, X), atol=0.1)
+    exact = log_likelihood(rbm, X)
+    np.testing.assert_allclose(found, exact, atol=0.2)
+    assert found.mean() == pytest.approx(exact.mean(), abs=0.05)
 
 
 def test_errors_of_totals():
