@@ -123,7 +123,13 @@ def test_free_energy(pair, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("pair", "scale"), [*product(ALL, [0.2, 1.0]), (BERNOULLI, 4.0), (("spin",) * 2, 4.0)]
+    ("pair", "scale"),
+    [
+        *product(ALL, [0.2, 0.7]),
+        *product(BASIC, [1.0]),
+        (BERNOULLI, 4.0),
+        (("spin",) * 2, 4.0),
+    ],
 )
 def test_pseudo_log_likelihood(pair, scale, dtype):
     model = Enumeration(*pair, scale=scale)
