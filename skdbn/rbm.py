@@ -59,8 +59,9 @@ class RBM(
         How the negative phase is estimated. "cd" is contrastive divergence with one
         Gibbs step; ``CD(n_steps=10)`` takes ten.
     learning_rate : float, Schedule or "auto", default="auto"
-        Step size for the gradient averaged over a batch. "auto" is 0.1 for binary units
-        and 0.01 if either side is Gaussian.
+        Step size for the gradient averaged over a batch. "auto" is the smaller of
+        the rates of the two unit types: 0.1 for Bernoulli, Continuous and Softmax units,
+        0.01 for Gaussian, ReLU and Spin units, 0.001 for Multinomial ones.
     momentum : float, Schedule or "ramp", default="ramp"
         Momentum in [0, 1). "ramp" rises from 0.5 to 0.9 over the first five epochs, as
         :class:`~skdbn.schedules.Ramp` with its defaults.

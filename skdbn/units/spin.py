@@ -33,7 +33,7 @@ class Spin(Unit):
 
     activation = "tanh"
     loss = "squared_error"
-    learning_rate = 0.05
+    learning_rate = 0.01
 
     def mean(self, z, bias):
         _mean(z, bias)
