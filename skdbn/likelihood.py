@@ -199,7 +199,8 @@ def annealed_importance_sampling(
     Notes
     -----
     Rectified units are drawn by a rule that only comes close to their model (see
-    :class:`~skdbn.units.ReLU`), and so does the estimate of an RBM that has them.
+    :class:`~skdbn.units.ReLU`). The estimate of an RBM that has them may be wrong by some
+    tenths of a nat for each, which its interval does not know of.
 
     The chains run in the RBM's dtype, their weights are summed in float64. Evenly spaced
     temperatures, from data, did as well on the digits as those of [1]_, which crowd at
