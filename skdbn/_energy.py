@@ -4,8 +4,8 @@ The joint density of visible states v and hidden states h is ``exp(-E(v, h)) / Z
 
     E(v, h) = g(v) - b v + g(h) - c h - h W v
 
-(Hinton 2010, equation 1; ``g`` is zero for binary units and half the square for Gaussian
-ones). Everything here is exact; sampling is left to the samplers.
+(Hinton 2010, equation 1; the unit types say what ``g`` is, zero for binary ones). What is
+not drawn is exact.
 """
 
 import numpy as np
@@ -33,12 +33,16 @@ class Energy:
 
     @property
     def parameters(self):
-        """The arrays that are learned."""
-        return [self.weights, self.visible_bias, self.hidden_bias]
+        """The arrays that are learned: weights, biases, the visible units' own if any."""
+        own = self.visible.parameters
+        arrays = [self.weights, self.visible_bias, self.hidden_bias]
+        return arrays if own is None else [*arrays, own]
 
     def with_parameters(self, arrays):
         """A model of the same units with other parameters."""
-        return Energy(*arrays, self.visible, self.hidden)
+        shared, own = arrays[:3], arrays[3:]
+        visible = self.visible.bind(*own) if own else self.visible
+        return Energy(*shared, visible, self.hidden)
 
     @property
     def dtype(self):
@@ -47,23 +51,35 @@ class Energy:
 
     def astype(self, dtype):
         """The same model in another precision; nothing is copied if it is the same."""
-        arrays = (self.weights, self.visible_bias, self.hidden_bias)
-        return Energy(
-            *(a.astype(dtype, copy=False) for a in arrays), self.visible, self.hidden
-        )
+        arrays = [array.astype(dtype, copy=False) for array in self.parameters]
+        return self.with_parameters(arrays)
 
     def given(self, V):
-        """The model of rows like V."""
-        return self
+        """The model for rows like V, ndarray or CSRRows: itself, with most units.
+
+        Of an RBM whose visible units depend on the row, such as counts that have its
+        total, it is a light copy: what draws or averages visible states needs it.
+        """
+        visible = self.visible.given(V)
+        if visible is self.visible:
+            return self
+        arrays = self.weights, self.visible_bias, self.hidden_bias
+        return Energy(*arrays, visible, self.hidden)
 
     def drive_hidden(self, V, H):
-        """What drives the hidden units given V, without their biases, into H."""
-        return product_transposed(V, self.weights, H)
+        """Pre-activations without bias of the hidden units given V, into H; returns H."""
+        product_transposed(V, self.weights, H)
+        self.visible.drive_bias(V, H, self.hidden_bias)
+        return H
+
+    def _drive(self, V):
+        """``drive_hidden`` into a new array."""
+        return self.drive_hidden(V, np.empty((len(V), len(self.weights)), self.dtype))
 
     def hidden_mean(self, V):
         """Conditional means E[h | v], shape (n, n_components)."""
-        H = np.empty((len(V), len(self.weights)), self.dtype)
-        self.hidden.mean(product_transposed(V, self.weights, H), self.hidden_bias)
+        H = self._drive(V)
+        self.hidden.mean(H, self.hidden_bias)
         return H
 
     def visible_mean(self, H):
@@ -74,12 +90,11 @@ class Energy:
 
     def reconstruct(self, V):
         """Means there and back, E[v | h = E[h | v]], shape (n, n_features)."""
-        return self.visible_mean(self.hidden_mean(V))
+        return self.given(V).visible_mean(self.hidden_mean(V))
 
     def sample_hidden(self, V, stream, H):
         """Draw h given v into H; returns H."""
-        self.drive_hidden(V, H)
-        self.hidden.sample(H, self.hidden_bias, H, stream)
+        self.hidden.sample(self.drive_hidden(V, H), self.hidden_bias, H, stream)
         return H
 
     def sample_visible(self, H, stream, V):
@@ -90,28 +105,20 @@ class Energy:
 
     def gibbs(self, V, n_steps, stream):
         """States of v after some Gibbs steps from V, in a new array."""
-        V = V.copy()
+        model, V = self.given(V), V.copy()
         H = np.empty((len(V), len(self.hidden_bias)), V.dtype)
         for _ in range(n_steps):
-            self.sample_visible(self.sample_hidden(V, stream, H), stream, V)
+            model.sample_visible(model.sample_hidden(V, stream, H), stream, V)
         return V
 
     def free_energy(self, V):
         """``F(v) = -log sum_h exp(-E(v, h))``, shape (n,)."""
-        hidden_term = self.hidden.free_term(V @ self.weights.T, self.hidden_bias)
+        hidden_term = self.hidden.free_term(self._drive(V), self.hidden_bias)
         return self.visible.energy(V) - V @ self.visible_bias - hidden_term
 
     def pseudo_log_likelihood(self, V):
-        """Sum over the columns of ``log p(v_j | all other columns)``, shape (n,)."""
-        Z = V @ self.weights.T + self.hidden_bias
-        center = self.hidden_mean(V) @ self.weights + self.visible_bias
-        total = np.zeros(V.shape[0], V.dtype)
-        for j, direction in enumerate(np.ascontiguousarray(self.weights.T)):
-
-            def potential(t, x=V[:, j], direction=direction):
-                return self.hidden.log_partition(Z, (t - x).astype(Z.dtype), direction)
-
-            total += self.visible.conditional_log_likelihood(
-                V[:, j], self.visible_bias[j], center[:, j], potential
-            )
-        return total
+        """Sum over columns or groups of ``log p(v_j | all others)``, shape (n,)."""
+        Z = self._drive(V) + self.hidden_bias
+        return self.visible.pseudo_log_likelihood(
+            V, self.visible_bias, self.weights, Z, self.hidden
+        )

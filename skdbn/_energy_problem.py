@@ -15,8 +15,9 @@ from .optimizers import SGD
 
 # Share of the newest batch in the moving averages of the units' states.
 _NEWEST = 0.01
-# The most by which a step changes the logarithm of a variance, and its lowest value.
-_VARIANCE_STEP, _LOWEST_LOG_VARIANCE = 0.05, np.log(1e-4)
+# The most by which a step changes the logarithm of a variance, and all steps lower it: a
+# variance that goes to zero makes the density of the data infinite.
+_VARIANCE_STEP, _LOG_RANGE = 0.05, np.log(1e4)
 
 
 class EnergyProblem:
@@ -71,7 +72,8 @@ class EnergyProblem:
         self.theta = flatten(arrays, energy.dtype)
         self.energy = self.model(self.theta)
         # The logarithms of the visible units' variances, where they are learned.
-        self.own = self.energy.parameters[3] if len(arrays) > 3 else None
+        self.own = self.energy.visible.parameters
+        self._n_shared = sum(array.size for array in arrays[:3])
         self.gradient = np.empty_like(self.theta)
         self.gradients = views(self.gradient, self._shapes)
         self.sampler = sampler
@@ -100,6 +102,7 @@ class EnergyProblem:
             energy.dtype,
             random_state,
             sparse=sparse.issparse(data),
+            counts_bias=energy.visible.bias_counts(data[:1]) is not None,
             memories=self.state["memories"],
         )
         self.state["memories"] = self.phases.memories
@@ -118,6 +121,8 @@ class EnergyProblem:
             "followers": self.sampler.init_followers(self.theta),
             "n_averaged": 0,
         }
+        if self.own is not None:
+            state["lowest"] = self.own - _LOG_RANGE
         if self.average:
             state["average"], state["theta"] = self.theta.copy(), self.theta
         return state
@@ -190,7 +195,8 @@ class EnergyProblem:
         own = None
         if self.own is not None:
             drive = part.hidden_data @ energy.weights
-            own = energy.visible.parameter_gradient(part.dense_data(), drive)
+            rows = part.visible_data, drive, energy.visible_bias, part.weights
+            own = energy.visible.parameter_gradient(*rows)
         self.sampler.negative(
             energy if self.followed is self.energy else self.followed, part
         )
@@ -234,7 +240,8 @@ class EnergyProblem:
         self.phases.gradient(n, components, W, data, model)
         np.add(data, model, out=c)
         mean = self.state["hidden_mean"][components]
-        newest = self.penalty.excess(mean) - data / W.dtype.type(weight)
+        counted = W.dtype.type(self.phases.count(n, weight))
+        newest = self.penalty.excess(mean) - data / counted
         move_towards(mean, newest, _newest(mean))
         if not self.center:
             return 0.0
@@ -256,7 +263,7 @@ class EnergyProblem:
 
         def learn(components):
             if components is None:
-                where = slice(self.energy.weights.size, None)
+                where = slice(self.energy.weights.size, self._n_shared)
                 self._change(where, 0.0, numbers)
             else:
                 ends = components.start * n_features, components.stop * n_features
@@ -266,6 +273,15 @@ class EnergyProblem:
             self._accompany(where, weight)
 
         return learn
+
+    def _learn_own(self, rate):
+        """A step for the logarithms of the variances, with scaled parameters held."""
+        before = self.own.copy()
+        step = np.clip(rate * self.gradients[3], -_VARIANCE_STEP, _VARIANCE_STEP)
+        np.maximum(self.own + step, self.state["lowest"], out=self.own)
+        scale = np.exp(0.5 * (before - self.own))
+        self.energy.weights *= scale
+        self.energy.visible_bias *= scale
 
     def _change(self, where, decay, numbers):
         """The optimiser's step for a slice of the parameters."""

@@ -124,7 +124,7 @@ def _log_overload(x):
 @register_jitable(**_OPTIONS)
 def sigmoid(x):
     """Logistic function 1 / (1 + exp(-x))."""
-    one = _one_like(x)
+    one = like(1, x)
     return one / (one + exp(-x))
 
 
@@ -142,15 +142,16 @@ def _softplus_overload(x):
     return lambda x: max(x, zero) + log(one + exp(-abs(x)))
 
 
-def _one_like(x):
-    """The number 1 in the type of x, so that float32 is not promoted to float64."""
-    return type(x)(1)
+def like(value, x):
+    """A constant in the type of x, so that float32 is not promoted to float64."""
+    return type(x)(value)
 
 
-@overload(_one_like)
-def _one_like_overload(x):
-    one = np.float32(1) if x == types.float32 else np.float64(1)
-    return lambda x: one
+@overload(like)
+def _like_overload(value, x):
+    if x == types.float32:
+        return lambda value, x: np.float32(value)
+    return lambda value, x: np.float64(value)
 
 
 # ---------------------------------------------------------------------------------------
@@ -213,6 +214,63 @@ def normal(counter, key):
 # ---------------------------------------------------------------------------------------
 # what units, activations and losses have in common
 # ---------------------------------------------------------------------------------------
+@register_jitable(**_OPTIONS)
+def truncated_log_integral(z):
+    """``log((exp(z) - 1) / z)``, the log-integral of ``exp(x z)`` over [0, 1]."""
+    # Both cases are computed, so that loops vectorise: where z is small the differences
+    # would cancel, and it is the sum z/2 + sum_n B_2n z^2n / (2n (2n)!).
+    one, a = like(1, z), abs(z)
+    small, large = (a, one) if a < one else (one, a)
+    t = small * small
+    p = like(-2.1185501852016142e-14, z) * t + like(9.55895466477477e-13, z)
+    p = p * t + like(-4.403491782239578e-11, z)
+    p = p * t + like(2.08767569878681e-09, z)
+    p = p * t + like(-1.033399470899471e-07, z)
+    p = p * t + like(5.5114638447971785e-06, z)
+    p = p * t + like(-0.00034722222222222224, z)
+    p = p * t + like(0.041666666666666664, z)
+    series = p * t + like(0.5, z) * z
+    value = log((one - exp(-large)) / large) + (z if z > 0 else like(0, z))
+    return series if a < one else value
+
+
+@register_jitable(**_OPTIONS)
+def truncated_mean(z):
+    """``1 / (1 - exp(-z)) - 1 / z``, the mean of the density ``exp(x z)`` on [0, 1]."""
+    one = like(1, z)
+    if abs(z) < one:  # 1/2 + sum_n B_2n z^(2n-1) / (2n)!, as the differences would cancel
+        t = z * z
+        p = like(8.586062056277845e-15, z) * t + like(-3.3896802963225827e-13, z)
+        p = p * t + like(1.3382536530684679e-11, z)
+        p = p * t + like(-5.284190138687493e-10, z)
+        p = p * t + like(2.08767569878681e-08, z)
+        p = p * t + like(-8.267195767195768e-07, z)
+        p = p * t + like(3.306878306878307e-05, z)
+        p = p * t + like(-0.001388888888888889, z)
+        p = p * t + like(0.08333333333333333, z)
+        return p * z + like(0.5, z)
+    a = abs(z)
+    e = exp(-a)
+    mean = one / a - e / (one - e)  # of -a
+    return one - mean if z > 0 else mean
+
+
+@register_jitable(**_OPTIONS)
+def softmax(row, bias):
+    """Softmax of one row plus bias, in place; returns the logarithm of its normaliser."""
+    top = row[0] + bias[0]
+    for j in range(row.size):
+        row[j] += bias[j]
+        top = max(top, row[j])
+    total = row.dtype.type(0)
+    for j in range(row.size):
+        row[j] = exp(row[j] - top)
+        total += row[j]
+    for j in range(row.size):
+        row[j] /= total
+    return top + log(total)
+
+
 @kernel
 def logistic(z, bias):
     """Turn pre-activations without bias into their logistic function, in place."""

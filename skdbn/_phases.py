@@ -40,6 +40,7 @@ class Part:
         self.stream, self.memory = phases.streams[number], phases.memories[number]
         model = slice(n + chains.start, n + chains.stop)
         self.hidden_data, self.hidden_model = phases.hidden[rows], phases.hidden[model]
+        self.data_counts, self.model_counts = phases.counts[rows], phases.counts[model]
         self.states = phases.states[rows]
         self.visible_data = self.buffer = None if phases.sparse else phases.visible[rows]
         self.visible_model = phases.visible[chains if phases.sparse else model]
@@ -62,6 +63,7 @@ class Part:
         """Load rows of the data; the energy for them and the hidden units' drive."""
         self.visible_data = take_rows(data, rows[self.rows], self.buffer)
         energy = energy.given(self.visible_data)
+        _fill(self.data_counts, energy.visible.bias_counts(self.visible_data))
         return energy, energy.drive_hidden(self.visible_data, self.hidden_data)
 
     def compare(self, energy, weight, target):
@@ -70,6 +72,7 @@ class Part:
         The states are weighted, those of the data negatively. ``target`` is subtracted
         from hidden means of the data.
         """
+        _fill(self.model_counts, energy.visible.bias_counts(self.visible_model))
         _weigh_data(self.hidden_data, self.weights, target)
         if self.weighted:
             self.hidden_model *= self.weights[:, None]
@@ -98,6 +101,7 @@ class PersistentPart(Part):
     def compare(self, energy, weight, target):
         """Make both phases ready for sums over rows; ``weight`` is that of each chain."""
         X, V = self.visible_data, self.visible_model
+        _fill(self.model_counts, energy.visible.bias_counts(V))
         error = self._reconstruction_error(energy)
         _weigh_data(self.hidden_data, self.weights, target)
         column_sums(V, slice(0, V.shape[1]), self.model_sum)
@@ -142,6 +146,8 @@ class Phases:
     random_state : RandomState
         Seeds a stream for each part of a batch.
     sparse : bool
+    counts_bias : bool, default=False
+        Whether rows count the hidden bias more than once, see ``Unit.bias_counts``.
     memories : list of dict, default=None
         What the chains of earlier phases remembered.
     """
@@ -155,9 +161,11 @@ class Phases:
         dtype,
         random_state,
         sparse,
+        counts_bias=False,
         memories=None,
     ):
         self.sparse = sparse
+        self.counts_bias = counts_bias
         self.n_chains = n_chains
         n_model = n_rows if n_chains is None else n_chains
         n_visible = n_model if sparse else n_rows + n_model
@@ -165,6 +173,7 @@ class Phases:
         self.hidden = np.empty((n_rows + n_model, n_components), dtype)
         self.states = np.empty((n_rows if n_chains is None else 0, n_components), dtype)
         self.weights = np.ones(n_rows, dtype)
+        self.counts = np.ones(n_rows + n_model, dtype)
         self.streams = [Stream(random_state) for _ in range(MOST_PARTS)]
         self.memories = memories or [{} for _ in range(MOST_PARTS)]
         self._parts = {}
@@ -204,7 +213,7 @@ class Phases:
         """Gradient of the negative log-likelihood of n rows for a slice of components.
 
         It is summed over the rows, into ``weights``; so are the hidden states of the two
-        phases. The arrays are of the slice alone.
+        phases, each as often as its row counts the bias. The arrays are of the slice alone.
         """
         end = n + self._count_model(n)
         hidden = self.hidden[:end, components]
@@ -214,12 +223,28 @@ class Phases:
                 add_right_gradient(part.hidden_data, part.visible_data, components, weights)
         else:
             np.dot(hidden.T, self.visible[:end], out=weights)
-        column_sums(self.hidden[:n], components, data_sum)
-        column_sums(self.hidden[n:end], components, model_sum)
+        if self.counts_bias:
+            np.dot(self.counts[:n], hidden[:n], out=data_sum)
+            np.dot(self.counts[n:end], hidden[n:], out=model_sum)
+        else:
+            column_sums(self.hidden[:n], components, data_sum)
+            column_sums(self.hidden[n:end], components, model_sum)
+
+    def count(self, n, weight):
+        """How often n rows of the data count the hidden bias, by their weights."""
+        if not self.counts_bias:
+            return weight
+        return float(self.counts[:n] @ self.weights[:n])
 
     def _count_model(self, n):
         """Number of the model's rows for a batch of n rows."""
         return n if self.n_chains is None else self.n_chains
+
+
+def _fill(counts, values):
+    """Take counts of rows that are not one."""
+    if values is not None:
+        counts[:] = values
 
 
 @kernel

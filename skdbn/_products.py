@@ -69,6 +69,15 @@ def _thread_scratch(size, dtype):
     return buffer[: size * dtype.itemsize].view(dtype)
 
 
+def row_sums(A):
+    """Sums of the rows A, dense or CSRRows, in float64."""
+    if not isinstance(A, CSRRows):
+        return A.sum(axis=1, dtype=np.float64)
+    sums = np.empty(len(A))
+    _csr_row_sums(*A.arrays, sums)
+    return sums
+
+
 def left_gradient(A, D, columns, out):
     """``out = A[:, columns].T @ D`` for rows A, dense or CSRRows, and a slice."""
     if isinstance(A, CSRRows):
@@ -95,6 +104,14 @@ def _column_sums(A, start, out):
         row = A[i, start : start + out.size]
         for j in range(out.size):
             out[j] += row[j]
+
+
+@kernel
+def _csr_row_sums(indptr, indices, data, rows, sums):
+    for i in range(rows.size):
+        sums[i] = 0
+        for p in range(indptr[rows[i]], indptr[rows[i] + 1]):
+            sums[i] += data[p]
 
 
 @kernel

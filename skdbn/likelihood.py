@@ -6,7 +6,9 @@ a small model; :func:`annealed_importance_sampling` estimates it for any model, 
 :func:`reverse_ais` estimates the log-likelihood itself, with errors of the other sign.
 
 Every ``log Z`` here counts hidden states as ``free_energy`` does and visible states by
-their own measure, so that p(v) sums, or for Gaussian units integrates, to one.
+their own measure, so that p(v) sums, or for real-valued units integrates, to one. Rectified
+units are taken for what they stand for, sums of binary units, whose ``log Z`` their
+formulas give to 1/24 for each unit.
 """
 
 from dataclasses import dataclass
@@ -18,11 +20,12 @@ from sklearn.utils import check_random_state, check_scalar, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from ._batches import check_rows, load_rows, map_blocks
-from ._products import product_transposed
+from ._energy import Energy
 from ._random import Stream
 from ._threads import LEAST_ROWS, share, split
 from .rbm import RBM
-from .units import Bernoulli, Gaussian
+from .units import Gaussian, Multinomial, Unit
+from .units.multinomial import FixedTotal
 
 __all__ = [
     "AISResult",
@@ -32,7 +35,7 @@ __all__ = [
     "reverse_ais",
 ]
 
-# Binary units whose states are enumerated: 2**25 rows of 784 numbers take minutes.
+# States that are enumerated, as a power of 2: 2**25 rows of 784 numbers take minutes.
 _MOST_ENUMERATED = 25
 # Numbers in a block of pre-activations of enumerated states, 2 MB of them.
 _BLOCK_SIZE = 2**18
@@ -79,20 +82,24 @@ class AISResult:
 # ---------------------------------------------------------------------------------------
 # what users call
 # ---------------------------------------------------------------------------------------
-def log_partition(rbm):
+def log_partition(rbm, *, n_draws=None):
     """Exact logarithm of the partition function of a small RBM.
 
-    With binary units on a side, the sum over their states is done state by state, that
-    over the other side in closed form, all in float64 and in blocks of a few megabytes.
-    If both sides are binary, the smaller one is enumerated. The time doubles with each
-    unit: for 784 units on the other side, 20 units take some seconds, 25 some minutes.
-    With Gaussian units on both sides the integral has a closed form.
+    With units of finitely many states on a side, which are Bernoulli, Spin and Softmax
+    units, the sum over their states is done state by state, that over the other side in
+    closed form, all in float64 and in blocks of a few megabytes. If both sides are such,
+    the one with fewer states is enumerated. The time doubles with each binary unit: for
+    784 units on the other side, 20 units take some seconds, 25 some minutes. With Gaussian
+    units on both sides the integral has a closed form.
 
     Parameters
     ----------
     rbm : RBM
-        A fitted RBM with Bernoulli units on one side, at most 25 of them, or Gaussian
-        units on both.
+        A fitted RBM with at most 2**25 states on one side, which is 25 binary units, or
+        with Gaussian units on both.
+    n_draws : int, default=None
+        Total of a row of Multinomial visible units, such as the number of words of a
+        document: there is a model, and a ``log Z``, for each. None for all other units.
 
     Returns
     -------
@@ -105,8 +112,9 @@ def log_partition(rbm):
     NotFittedError
         If the RBM has not been fitted.
     ValueError
-        If there are too many states, units that cannot be summed over, or Gaussian units
-        on both sides whose density has no finite integral.
+        If there are too many states, units that cannot be summed over, Gaussian units
+        on both sides whose density has no finite integral, or ``n_draws`` does not fit
+        the visible units.
 
     See Also
     --------
@@ -122,11 +130,19 @@ def log_partition(rbm):
     >>> bool(0 < log_partition(rbm) < 100)
     True
     """
-    return _exact_log_partition(_fitted_energy(rbm))
+    energy = _fitted_energy(rbm)
+    return float(_exact_log_partitions(energy, [_check_n_draws(energy, n_draws)])[0])
 
 
 def annealed_importance_sampling(
-    rbm, n_temperatures=1000, n_chains=100, *, betas=None, X_base=None, random_state=None
+    rbm,
+    n_temperatures=1000,
+    n_chains=100,
+    *,
+    betas=None,
+    X_base=None,
+    n_draws=None,
+    random_state=None,
 ):
     """Estimate the partition function of an RBM of any size.
 
@@ -155,6 +171,9 @@ def annealed_importance_sampling(
     X_base : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
         Data whose column means the first model has, which starts the chains closer to a
         model of such data. None takes the RBM's own visible biases.
+    n_draws : int, default=None
+        Total of a row of Multinomial visible units, see :func:`log_partition`. None for
+        all other units.
     random_state : int, RandomState instance or None, default=None
         Seed for the chains. The same seed gives the same numbers on any number of
         threads.
@@ -168,8 +187,9 @@ def annealed_importance_sampling(
     NotFittedError
         If the RBM has not been fitted.
     ValueError
-        If ``betas`` do not increase from 0 to 1, ``X_base`` does not fit the RBM, or the
-        RBM's density has no finite integral.
+        If ``betas`` do not increase from 0 to 1, ``X_base`` does not fit the RBM,
+        ``n_draws`` does not fit the visible units, or the RBM's density has no finite
+        integral.
 
     See Also
     --------
@@ -178,6 +198,10 @@ def annealed_importance_sampling(
 
     Notes
     -----
+    Rectified units are drawn by a rule that only comes close to their model (see
+    :class:`~skdbn.units.ReLU`). The estimate of an RBM that has them may be wrong by some
+    tenths of a nat for each, which its interval does not know of.
+
     The chains run in the RBM's dtype, their weights are summed in float64. Evenly spaced
     temperatures, from data, did as well on the digits as those of [1]_, which crowd at
     1: 500 of them up to 0.5, 4000 up to 0.9 and 10 000 up to 1. ``betas`` takes those.
@@ -203,7 +227,8 @@ def annealed_importance_sampling(
     energy = _fitted_energy(rbm)
     betas = _check_betas(n_temperatures, betas)
     check_scalar(n_chains, "n_chains", Integral, min_val=2)
-    path = _Path(energy, _base_bias(rbm, energy, X_base))
+    total = _check_n_draws(energy, n_draws)
+    path = _Path(_of_total(energy, total), _base_bias(rbm, energy, X_base))
     chunks = split(n_chains, LEAST_ROWS)
 
     def anneal(rows, stream):
@@ -299,11 +324,20 @@ def reverse_ais(
     data = _check_data(rbm, energy, X)
     betas = _check_betas(n_temperatures, betas)[::-1]
     check_scalar(n_chains, "n_chains", Integral, min_val=1)
-    path = _Path(energy, _base_bias(rbm, energy, X_base))
-    chunks = list(gen_batches(data.shape[0], max(1, _CHUNK_CHAINS // n_chains)))
+    base_bias = _base_bias(rbm, energy, X_base)
+    totals, which = np.unique(_totals(energy, data), return_inverse=True)
+    paths = [_Path(_of_total(energy, total), base_bias) for total in totals]
+    # Rows of one total walk together.
+    order, ends = np.argsort(which, kind="stable"), np.cumsum(np.bincount(which))
+    chunks = [
+        rows
+        for group in np.split(order, ends[:-1])
+        for rows in _pieces(group, max(1, _CHUNK_CHAINS // n_chains))
+    ]
 
     def anneal(rows, stream):
-        start = np.empty((rows.stop - rows.start, data.shape[1]), energy.dtype)
+        path = paths[which[rows[0]]]
+        start = np.empty((len(rows), data.shape[1]), energy.dtype)
         start = load_rows(data, rows, start).repeat(n_chains, axis=0)
         chains = _Chains(path, start, stream)
         for beta, before in pairwise(betas):
@@ -314,7 +348,8 @@ def reverse_ais(
         mean = np.logaddexp.reduce(-of_rows, axis=1) - np.log(n_chains)
         return path.log_partition - mean
 
-    log_partitions = _run_chunks(anneal, chunks, energy, random_state)
+    log_partitions = np.empty(data.shape[0])
+    log_partitions[order] = _run_chunks(anneal, chunks, energy, random_state)
     return _minus_free_energy(energy, data) - log_partitions
 
 
@@ -330,20 +365,24 @@ def log_likelihood(rbm, X, log_partition=None):
         which gives at most the expectation over bits drawn from them.
     log_partition : float, AISResult or None, default=None
         ``log Z``, as a number or as :func:`annealed_importance_sampling` returns it.
-        None computes it with :func:`log_partition`, which takes a small RBM.
+        None computes it with :func:`log_partition`, which takes a small RBM; for
+        Multinomial visible units it is that of each row's total, all of them from one
+        sum over the hidden states.
 
     Returns
     -------
     log_likelihood : ndarray of shape (n_samples,)
-        Of dtype float64, in nats. Logarithms of probabilities for Bernoulli visible
-        units, of densities for Gaussian ones.
+        Of dtype float64, in nats. Logarithms of probabilities for visible units with
+        separate states, of densities for real-valued ones. For Multinomial units, the
+        probability of the words in their order.
 
     Raises
     ------
     NotFittedError
         If the RBM has not been fitted.
     ValueError
-        If X does not fit the RBM, or ``log_partition`` is None and the RBM is too large.
+        If X does not fit the RBM, ``log_partition`` is None and the RBM is too large, or
+        is a number where rows of Multinomial units have different totals.
 
     Examples
     --------
@@ -358,8 +397,15 @@ def log_likelihood(rbm, X, log_partition=None):
     """
     energy = _fitted_energy(rbm)
     data = _check_data(rbm, energy, X)
+    totals, which = np.unique(_totals(energy, data), return_inverse=True)
     if log_partition is None:
-        log_partition = _exact_log_partition(energy)
+        log_partition = _exact_log_partitions(energy, totals)[which]
+    elif len(totals) > 1:
+        raise ValueError(
+            f"X has rows with {len(totals)} different totals, from {totals[0]:g} to "
+            f"{totals[-1]:g}, each of which has a log_partition of its own. Pass rows of "
+            "one total at a time, or leave log_partition out for a small RBM."
+        )
     elif isinstance(log_partition, AISResult):
         log_partition = log_partition.log_partition
     return _minus_free_energy(energy, data) - log_partition
@@ -377,16 +423,51 @@ def _fitted_energy(rbm):
         )
     check_is_fitted(rbm)
     energy = rbm._energy()
-    if isinstance(energy.visible, Gaussian) and isinstance(energy.hidden, Gaussian):
-        largest = np.linalg.norm(energy.weights.astype(np.float64), 2)
+    if _is_gaussian(energy):
+        largest = np.linalg.norm(_standard(energy)[0], 2)
         if largest >= 1:
             raise ValueError(
                 "This RBM is not normalisable: with Gaussian units on both sides all "
-                "singular values of components_ must be below 1, but the largest is "
-                f"{largest:.3g}. Train with a larger alpha, or a smaller learning_rate or "
-                "max_iter, or use Bernoulli units on one side."
+                "singular values of components_ (times the units' standard deviations) "
+                f"must be below 1, but the largest is {largest:.3g}. Train with a larger "
+                "alpha, or a smaller learning_rate or max_iter, or use Bernoulli units on "
+                "one side."
             )
     return energy
+
+
+def _check_n_draws(energy, n_draws):
+    """The total of a row: n_draws of counts, 1 of all other units, which have none."""
+    if not isinstance(energy.visible, Multinomial):
+        if n_draws is not None:
+            raise ValueError(
+                f"n_draws={n_draws} is for Multinomial visible units, but those of this "
+                f"RBM are {energy.visible}. Leave it out."
+            )
+        return 1
+    if n_draws is None:
+        raise ValueError(
+            "An RBM with Multinomial visible units has a partition function for each "
+            "total of a row: pass n_draws, for example the mean of X.sum(axis=1), "
+            "rounded."
+        )
+    return check_scalar(n_draws, "n_draws", Integral, min_val=1)
+
+
+def _totals(energy, data):
+    """Totals of the rows of counts, 1 for each row of all other units."""
+    if not isinstance(energy.visible, Multinomial):
+        return np.ones(data.shape[0])
+    return np.ravel(data.sum(axis=1, dtype=np.float64))
+
+
+def _of_total(energy, total):
+    """The model of rows with this total, as one whose units do not depend on the row."""
+    if not isinstance(energy.visible, Multinomial):
+        return energy
+    hidden_bias = (total * energy.hidden_bias).astype(energy.dtype)
+    units = FixedTotal(total), energy.hidden
+    return Energy(energy.weights, energy.visible_bias, hidden_bias, *units)
 
 
 def _check_data(rbm, energy, X):
@@ -419,45 +500,45 @@ def _minus_free_energy(energy, data):
     return -map_blocks(energy.astype(np.float64).free_energy, data, np.float64)
 
 
-def _exact_log_partition(energy):
-    """``log Z`` by the closed form, or the sum over the states of the smaller side."""
+def _exact_log_partitions(energy, totals):
+    """``log Z`` of each total, in closed form or by a sum over the states of a side."""
     energy = energy.astype(np.float64)
-    W, b, c = energy.weights, energy.visible_bias, energy.hidden_bias
-    measure = _log_measure(energy.visible, len(b))
-    if isinstance(energy.visible, Gaussian) and isinstance(energy.hidden, Gaussian):
-        return measure + _gaussian_integral(W, b, c)
-    sides = []
-    if isinstance(energy.visible, Bernoulli):
-        sides.append((W.T, b, energy.hidden, c))
-    if isinstance(energy.hidden, Bernoulli):
-        sides.append((W, c, energy.visible, b))
-    if not sides:
+    measure = energy.visible.log_measure(len(energy.visible_bias))
+    if _is_gaussian(energy):
+        return np.full(len(totals), measure + _gaussian_integral(*_standard(energy)))
+    side = min(_sides(energy), key=lambda side: side.log2_states, default=None)
+    if side is None:
         raise ValueError(
-            "The exact partition function needs Bernoulli units on one side or Gaussian "
-            f"units on both, not {energy.visible} and {energy.hidden}. Use "
-            "annealed_importance_sampling for an estimate."
-        )
-    side = min(sides, key=lambda side: len(side[1]))
-    if len(side[1]) > _MOST_ENUMERATED:
-        raise ValueError(
-            f"The exact partition function is a sum over the states of {len(side[1])} "
-            f"binary units, and {_MOST_ENUMERATED} are the most that can be summed over. "
+            "The exact partition function needs units with finitely many states on one "
+            f"side or Gaussian units on both, not {energy.visible} and {energy.hidden}. "
             "Use annealed_importance_sampling for an estimate."
         )
-    return measure + _sum_over_states(*side)
+    if side.log2_states > _MOST_ENUMERATED:
+        raise ValueError(
+            "The exact partition function is a sum over the states of "
+            f"{len(side.bias)} units {side.unit}, about 2**{side.log2_states:.0f} of them, "
+            f"and 2**{_MOST_ENUMERATED} are the most that can be summed over. Use "
+            "annealed_importance_sampling for an estimate."
+        )
+    return measure + _sum_over_states(side, totals)
 
 
-def _log_measure(unit, n_units):
-    """What the A of visible units leaves out of ``log int exp(x z - g(x)) dx``.
+def _is_gaussian(energy):
+    """Whether the units of both sides are Gaussian."""
+    return all(isinstance(unit, Gaussian) for unit in (energy.visible, energy.hidden))
 
-    Zero for binary units and half of log(2 pi) for each Gaussian one. It is found from the
-    density of a unit that nothing drives, which is normalised: ``exp(-g(x))`` over its
-    integral.
-    """
-    zero = np.zeros((1, 1))
-    log_density = unit.conditional_log_likelihood(zero[0], 0.0, zero[0], lambda t: zero[0])
-    log_integral = -log_density - unit.energy(zero)
-    return n_units * float((log_integral - unit.free_term(zero, zero[0]))[0])
+
+def _standard(energy):
+    """Weights and biases of the same model of Gaussian units with unit variance."""
+    hidden, visible = (
+        np.sqrt(unit.variances(len(bias)))
+        for unit, bias in (
+            (energy.hidden, energy.hidden_bias),
+            (energy.visible, energy.visible_bias),
+        )
+    )
+    W = hidden[:, None] * energy.weights * visible
+    return W, energy.visible_bias * visible, energy.hidden_bias * hidden
 
 
 def _gaussian_integral(W, b, c):
@@ -472,34 +553,86 @@ def _gaussian_integral(W, b, c):
     return float(0.5 * (c @ c + square - np.log1p(-(s**2)).sum()))
 
 
-def _sum_over_states(weights, bias, other, other_bias):
-    """``log sum_x exp(bias x + sum_j A((x weights + other_bias)_j))`` over binary x.
+@dataclass
+class _Side:
+    """A side whose states can be enumerated, and the other one, which drives it."""
 
-    The units are cut in two: the pre-activations of all states of the first ones are one
-    block, to which each state of the others adds a row.
+    levels: list
+    weights: np.ndarray  # of shape (n_units, n_other)
+    unit: Unit
+    bias: np.ndarray
+    other: Unit
+    other_bias: np.ndarray
+
+    @property
+    def log2_states(self):
+        """Logarithm of the number of states."""
+        return sum(np.log2(len(states)) for states in self.levels)
+
+
+def _sides(energy):
+    """The sides with finitely many states."""
+    W, visible, hidden = energy.weights, energy.visible, energy.hidden
+    b, c = energy.visible_bias, energy.hidden_bias
+    for weights, unit, bias, other, other_bias in (
+        (W.T, visible, b, hidden, c),
+        (W, hidden, c, visible, b),
+    ):
+        levels = unit.levels(len(bias))
+        if levels is not None:
+            yield _Side(levels, weights, unit, bias, other, other_bias)
+
+
+def _sum_over_states(side, totals):
+    """``log sum_x exp(N s(x) - g(x))`` of each total N, over the states x of a side.
+
+    Here ``s(x) = bias x + sum_j A((x weights + other_bias)_j)`` is that of one draw, and
+    of units that are not counts, for which N is 1. The units are cut in two: the
+    pre-activations of all states of the first ones are one block, to which each state of
+    the others adds a row.
     """
-    n_units, n_other = weights.shape
-    n_first = min(n_units, max(0, int(np.log2(_BLOCK_SIZE / n_other))))
-    first = _binary_states(np.arange(2**n_first), n_first)
-    drive, own = first @ weights[:n_first], first @ bias[:n_first]
-    ones = np.ones(len(first))
+    log2_sizes = np.cumsum([np.log2(len(states)) for states in side.levels])
+    limit = np.log2(max(1, _BLOCK_SIZE / len(side.other_bias)))
+    n_first = int(np.searchsorted(log2_sizes, limit + 1e-9, side="right"))
+    block, rest = side.levels[:n_first], side.levels[n_first:]
+    width = sum(states.shape[1] for states in block)
+
+    def load(levels, numbers, units):
+        """Linear term, energy and pre-activations of numbered states of some units."""
+        X = _states(levels, numbers)
+        return X @ side.bias[units], side.unit.energy(X), X @ side.weights[units]
+
+    own, cost, drive = load(block, np.arange(_n_states(block)), slice(width))
+    ones = np.ones(len(own))
 
     def add_up(numbers):
-        rest = _binary_states(np.arange(numbers.start, numbers.stop), n_units - n_first)
-        totals = rest @ bias[n_first:]
-        for i, direction in enumerate(rest @ weights[n_first:] + other_bias):
-            terms = own + other.log_partition(drive, ones, direction)
-            totals[i] += np.logaddexp.reduce(terms)
-        return np.logaddexp.reduce(totals)
+        sums = np.full(len(totals), -np.inf)
+        some = load(rest, np.arange(numbers.start, numbers.stop), slice(width, None))
+        for term, energy, direction in zip(*some, strict=True):
+            shifted = direction + side.other_bias
+            terms = own + term + side.other.log_partition(drive, ones, shifted)
+            for i, total in enumerate(totals):
+                reduced = np.logaddexp.reduce(total * terms - cost)
+                sums[i] = np.logaddexp(sums[i], reduced - energy)
+        return sums
 
-    n_rest = 2 ** (n_units - n_first)
+    n_rest = _n_states(rest)
     parts = list(gen_batches(n_rest, max(1, min(64, n_rest // 16))))
-    return float(np.logaddexp.reduce(share(add_up, parts)))
+    return np.logaddexp.reduce(share(add_up, parts), axis=0)
 
 
-def _binary_states(numbers, n_units):
-    """The binary digits of integers, lowest first, shape (len(numbers), n_units)."""
-    return (numbers[:, None] >> np.arange(n_units) & 1).astype(np.float64)
+def _n_states(levels):
+    """Number of states of some columns or groups."""
+    return int(np.prod([len(states) for states in levels], dtype=np.int64))
+
+
+def _states(levels, numbers):
+    """Numbered states, the first column or group changing fastest."""
+    columns = [np.empty((len(numbers), 0))]
+    for states in levels:
+        numbers, digits = np.divmod(numbers, len(states))
+        columns.append(states[digits])
+    return np.hstack(columns)
 
 
 # ---------------------------------------------------------------------------------------
@@ -522,7 +655,7 @@ class _Path:
         n_hidden, n_visible = energy.weights.shape
         visible_term = _free_term(energy.visible, base_bias)
         hidden_term = _free_term(energy.hidden, np.zeros(n_hidden))
-        measure = _log_measure(energy.visible, n_visible)
+        measure = energy.visible.log_measure(n_visible)
         self.log_partition = visible_term + measure + hidden_term
 
     def sample(self, n, stream):
@@ -547,7 +680,8 @@ class _Chains:
         self.path = path
         self.stream = stream
         self.V = V
-        self.drive = V @ path.energy.weights.T
+        self.drive = np.empty((len(V), len(path.energy.weights)), V.dtype)
+        path.energy.drive_hidden(V, self.drive)
         self.H = np.empty_like(self.drive)
         # Where units turn pre-activations into means: loops with states elsewhere than
         # in the same array are five times faster, as they are vectorised.
@@ -576,7 +710,7 @@ class _Chains:
         self.to_visible *= beta
         bias = base + beta * self.path.bias_difference
         energy.visible.sample(self.to_visible, bias, self.V, self.stream)
-        product_transposed(self.V, energy.weights, self.drive)
+        energy.drive_hidden(self.V, self.drive)
 
 
 def _base_bias(rbm, energy, X):
@@ -593,8 +727,13 @@ def _free_term(unit, bias):
     return float(unit.free_term(np.zeros((1, len(bias))), bias.astype(np.float64))[0])
 
 
+def _pieces(rows, size):
+    """Indices of rows in pieces of a size."""
+    return [rows[piece] for piece in gen_batches(len(rows), size)]
+
+
 def _run_chunks(anneal, chunks, energy, random_state):
-    """Log weights of all chains, from slices of them with random numbers of their own."""
+    """Log weights of all chains, from pieces of them with random numbers of their own."""
     random_state = check_random_state(random_state)
     streams = [Stream(random_state) for _ in chunks]
     with np.errstate(all="ignore"):  # what overflows is found in the weights

@@ -5,7 +5,7 @@ and says what the sum was. They are the losses of scikit-learn's MLP, with the s
 definition: summed over outputs, averaged over rows by the network.
 """
 
-from ._kernels import exp, kernel, log, logistic, sigmoid, softplus
+from ._kernels import kernel, logistic, sigmoid, softmax, softplus
 
 __all__ = ["LOSSES"]
 
@@ -82,25 +82,9 @@ def _binary_log_loss(z, bias, target):
 
 
 @kernel
-def _softmax_row(row, bias):
-    """Softmax of one row in place; returns its log normaliser."""
-    top = row[0] + bias[0]
-    for j in range(row.size):
-        row[j] += bias[j]
-        top = max(top, row[j])
-    total = row.dtype.type(0)
-    for j in range(row.size):
-        total += exp(row[j] - top)
-    log_total = top + log(total)
-    for j in range(row.size):
-        row[j] = exp(row[j] - log_total)
-    return log_total
-
-
-@kernel
 def _softmax_link(z, bias):
     for i in range(z.shape[0]):
-        _softmax_row(z[i], bias)
+        softmax(z[i], bias)
 
 
 @kernel
@@ -113,7 +97,7 @@ def _log_loss(z, bias, target):
         for j in range(row.size):
             loss -= target[i, j] * (row[j] + bias[j])
             weight += target[i, j]
-        loss += weight * _softmax_row(row, bias)
+        loss += weight * softmax(row, bias)
         for j in range(row.size):
             row[j] = weight * row[j] - target[i, j]
         total += loss

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import CallbackSupportMixin
 from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
@@ -51,10 +52,15 @@ class RBM(
     ----------
     n_components : int, default=256
         Number of hidden units.
-    visible : {"bernoulli", "gaussian"} or Unit, default="bernoulli"
-        Type of the visible units. "bernoulli" takes data in [0, 1]; "gaussian" takes
-        real data, which should be standardised.
-    hidden : {"bernoulli", "gaussian"} or Unit, default="bernoulli"
+    visible : {"bernoulli", "continuous", "gaussian", "multinomial", "relu", \
+            "softmax", "spin"} or Unit, default="bernoulli"
+        Type of the visible units, see :mod:`skdbn.units`. "bernoulli" takes data in
+        [0, 1], as probabilities of a bit, "continuous" the same as intensities, "spin"
+        data in [-1, 1]; "gaussian" takes real data, which should be standardised, "relu"
+        data of 0 and more; "softmax" takes one-hot columns, in groups as
+        ``Softmax(sizes)`` gives them, "multinomial" counts.
+    hidden : {"bernoulli", "continuous", "gaussian", "relu", "softmax", "spin"} or Unit, \
+            default="bernoulli"
         Type of the hidden units. "gaussian" makes a linear code.
     sampler : {"cd", "pcd", "fast_pcd", "tempering"} or Sampler, default="cd"
         How the negative phase is estimated: by contrastive divergence with one Gibbs step
@@ -62,8 +68,10 @@ class RBM(
         by fast weights, or by parallel tempering. "cd" makes good features quickly; the
         others follow the likelihood, for models to sample from or to score with.
     learning_rate : float, Schedule or "auto", default="auto"
-        Step size for the gradient averaged over a batch. "auto" is 0.1 for binary units
-        and 0.01 if either side is Gaussian, and a tenth of that with persistent chains.
+        Step size for the gradient averaged over a batch. "auto" is the smaller of
+        the rates of the two unit types: 0.1 for Bernoulli, Continuous and Softmax units,
+        0.01 for Gaussian, ReLU and Spin units, 0.001 for Multinomial ones; and a tenth of
+        that with persistent chains.
     momentum : float, Schedule or "ramp", default="ramp"
         Momentum in [0, 1). "ramp" rises from 0.5 to 0.9 over the first five epochs, as
         :class:`~skdbn.schedules.Ramp` with its defaults.
@@ -132,6 +140,9 @@ class RBM(
         Biases of the hidden units.
     intercept_visible_ : ndarray of shape (n_features,)
         Biases of the visible units.
+    variance_visible_ : ndarray of shape (n_features,) or None
+        With ``visible=Gaussian(variance="learned")``, the variances of the visible units
+        given the hidden ones.
     reconstruction_errors_ : list of float
         Squared difference of the data and the sampler's answer, averaged over rows and
         columns, for each epoch. Not what is minimised, but the usual sign of life.
@@ -140,7 +151,7 @@ class RBM(
     validation_scores_ : list of float or None
         With ``early_stopping``, what was held out scored after each epoch: the mean
         pseudo-log-likelihood, or minus the gap.
-    swap_rates_ : ndarray of shape (n_temperatures - 1,)
+    swap_rates_ : ndarray of shape (n_temperatures - 1,) or None
         With parallel tempering, the share of accepted swaps of neighbouring temperatures.
     n_features_in_ : int
         Number of columns seen during fit.
@@ -360,9 +371,12 @@ class RBM(
     def _check_data(self, X, sample_weight, reset):
         """Validate training data; nothing is copied but what no kernel could read."""
         data = check_rows(self, X, reset=reset)
+        visible, hidden = resolve(self.visible, UNITS), resolve(self.hidden, UNITS)
+        visible.check_width(data.shape[1])
+        hidden.check_width(self.n_components)
+        hidden.check_hidden()
         if not isinstance(data, ComputedRows):  # those are states of the layer below
-            names = getattr(self, "feature_names_in_", None)
-            resolve(self.visible, UNITS).check_data(data, names)
+            visible.check_data(data, getattr(self, "feature_names_in_", None))
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
@@ -391,7 +405,12 @@ class RBM(
         self._units_ = (resolve(self.visible, UNITS), resolve(self.hidden, UNITS))
         shape = (self.n_components, data.shape[1])
         mean = column_means(data, sample_weight)
-        bias = self._units_[0].initial_bias(mean, data.shape[0])
+        visible, self.variance_visible_, self.swap_rates_ = self._units_[0], None, None
+        if visible.has_parameters:
+            scaler = StandardScaler(with_mean=False).fit(data, sample_weight=sample_weight)
+            visible = visible.bind(visible.initial_parameters(mean, scaler.var_))
+            self.variance_visible_ = np.exp(visible.parameters).astype(self.dtype)
+        bias = visible.initial_bias(mean, data.shape[0])
         if not np.isfinite(bias.astype(self.dtype)).all():
             raise ValueError(
                 f"X holds values that are too large for dtype={self.dtype!r}, up to "
@@ -414,11 +433,12 @@ class RBM(
 
         def attributes(copy=np.copy, theta=None):
             energy = problem.model(problem.solution if theta is None else theta)
-            errors = history + monitor.losses
+            errors, own = history + monitor.losses, energy.visible.parameters
             return {
                 "components_": copy(energy.weights),
                 "intercept_hidden_": copy(energy.hidden_bias),
                 "intercept_visible_": copy(energy.visible_bias),
+                "variance_visible_": None if own is None else np.exp(own),
                 "reconstruction_errors_": errors,
                 "n_iter_": len(errors),
                 "validation_scores_": list(monitor.scores) if monitor.validate else None,
@@ -457,13 +477,24 @@ class RBM(
                 clip_norm=self.clip_norm,
                 sparsity=self.sparsity,
             ),
-            center=sampler.center if self.center == "auto" else self.center,
+            center=self._centers(sampler, energy.visible),
             average=self.average,
             batch_size=min(n_samples, size),
             max_iter=self.max_iter,
             random_state=self.random_state_,
             state=self._training_state_,
         )
+
+    def _centers(self, sampler, visible):
+        """Whether to follow the gradient of the centred model."""
+        if self.center == "auto":
+            return sampler.center and visible.has_mean
+        if self.center and not visible.has_mean:
+            raise ValueError(
+                f"center=True does not go with {visible}, whose mean depends on the total "
+                "of a row. Use center='auto'."
+            )
+        return self.center
 
     def _monitor(self, problem, epochs, stopping):
         """The rows to train on, and what watches the training."""
@@ -505,12 +536,11 @@ class RBM(
 
     def _energy(self):
         """The mathematics of the fitted parameters."""
-        return Energy(
-            self.components_,
-            self.intercept_visible_,
-            self.intercept_hidden_,
-            *self._units_,
-        )
+        visible, hidden = self._units_
+        if self.variance_visible_ is not None:
+            visible = visible.bind(np.log(self.variance_visible_))
+        arrays = self.components_, self.intercept_visible_, self.intercept_hidden_
+        return Energy(*arrays, visible, hidden)
 
     # -- the model ----------------------------------------------------------------------
     def transform(self, X):

@@ -1,14 +1,16 @@
 """Slow and obvious twins of what the library computes, in NumPy float64 or plain Python."""
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, logsumexp, softmax
 
+from skdbn import units
 from skdbn._energy import Energy
-from skdbn.units import UNITS
 
 DTYPES = [np.float32, np.float64]
 
@@ -42,7 +44,9 @@ FORWARD = {
     "logistic": expit,
     "tanh": np.tanh,
     "relu": lambda z: np.where(z < 0, 0.0, z),
-    "softmax": lambda z: softmax(z, axis=1),
+    "softmax": lambda z: softmax(z, axis=-1),
+    "softplus": lambda z: np.logaddexp(0, z),
+    "truncated_exponential": lambda z: 1 / -np.expm1(-z) - 1 / z,
 }
 DERIVATIVE = {  # as functions of the activation
     "identity": np.ones_like,
@@ -83,9 +87,100 @@ def numeric_gradient(function, theta, step=1e-6):
 # The trapezoidal rule is exact to rounding for a smooth density that spans many nodes: its
 # error for a normal density is exp(-2 (pi / spacing)**2), here 1e-23.
 SPACING = 0.6
-POINTS = {"bernoulli": np.array([0.0, 1.0]), "gaussian": np.arange(-17, 18) * SPACING}
-LOG_MEASURE = {"bernoulli": 0.0, "gaussian": np.log(SPACING)}
-MEAN = {"bernoulli": expit, "gaussian": lambda z: z}
+GRID = np.arange(-17, 18) * SPACING
+NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(24)
+VARIANCE = 0.5  # of "wide", Gaussian units that have another one than 1
+TOTAL = 3  # of a row of "multinomial"
+
+
+def rectified_energy(x):
+    """g of sums of binary units with the biases -0.5, -1.5, ..., by Euler's theorem."""
+    k = np.arange(1, 80)
+    own = np.log(-np.expm1(-k)) - np.log(-np.expm1(-(np.asarray(x)[..., None] + k)))
+    return np.square(x) / 2 + own.sum(axis=-1)
+
+
+def columns(points, log_weights=0.0):
+    """States of independent units as Kind wants them."""
+    points = np.asarray(points, float)[:, None]
+    return lambda n: [(points, np.broadcast_to(log_weights, len(points)))] * n
+
+
+def count_vectors(n):
+    """All rows of n counts with one total, and in how many orders they may be drawn."""
+    rows = [row for row in product(range(TOTAL + 1), repeat=n) if sum(row) == TOTAL]
+    orders = [math.factorial(TOTAL) / math.prod(map(math.factorial, row)) for row in rows]
+    return [(np.array(rows, float), np.log(orders))]
+
+
+def one_hot(n):
+    """States of groups of 2 and 3, or of one group."""
+    return [(np.eye(size), np.zeros(size)) for size in ((2, 3) if n == 5 else (n,))]
+
+
+class Kind(NamedTuple):
+    """What there is to know of a unit type without the library."""
+
+    unit: Callable  # from the number of units
+    size: int  # number of units of a tiny model
+    factors: Callable  # from that to the states and log-weights of each column or group
+    mean: Callable  # of pre-activations
+    energy: Callable = np.zeros_like  # of each state
+    log_measure: float = 0.0  # what A leaves out, for each unit
+
+
+def grouped_softmax(z):
+    """Softmax of each of the groups of ``one_hot``."""
+    if z.shape[1] != 5:
+        return softmax(z, axis=1)
+    return np.hstack([softmax(z[:, :2], axis=1), softmax(z[:, 2:], axis=1)])
+
+
+KINDS = {
+    "bernoulli": Kind(lambda n: units.Bernoulli(), 3, columns([0, 1]), expit),
+    "continuous": Kind(
+        lambda n: units.Continuous(),
+        2,
+        columns((NODES + 1) / 2, np.log(NODE_WEIGHTS / 2)),
+        FORWARD["truncated_exponential"],
+    ),
+    "gaussian": Kind(
+        lambda n: units.Gaussian(),
+        2,
+        columns(GRID, np.log(SPACING)),
+        lambda z: z,
+        lambda x: x**2 / 2,
+        0.5 * np.log(2 * np.pi),
+    ),
+    "multinomial": Kind(
+        lambda n: units.Multinomial(),
+        3,
+        count_vectors,
+        lambda z: TOTAL * softmax(z, axis=1),
+    ),
+    "relu": Kind(
+        lambda n: units.ReLU(), 2, columns(range(16)), FORWARD["softplus"], rectified_energy
+    ),
+    "softmax": Kind(
+        lambda n: units.Softmax((2, 3) if n == 5 else None), 5, one_hot, grouped_softmax
+    ),
+    "spin": Kind(lambda n: units.Spin(), 3, columns([-1, 1]), np.tanh),
+    "wide": Kind(
+        lambda n: units.Gaussian(variance=VARIANCE),
+        2,
+        columns(GRID * VARIANCE**0.5, np.log(SPACING * VARIANCE**0.5)),
+        lambda z: VARIANCE * z,
+        lambda x: x**2 / (2 * VARIANCE),
+        0.5 * np.log(2 * np.pi * VARIANCE),
+    ),
+}
+UNBOUNDED = {"gaussian", "relu", "wide"}
+
+
+def all_states(factors):
+    """All combinations of the states of some factors, and their log-weights."""
+    rows = [np.concatenate(parts) for parts in product(*(f[0] for f in factors))]
+    return np.array(rows), np.array([sum(w) for w in product(*(f[1] for f in factors))])
 
 
 class Enumeration:
@@ -93,76 +188,104 @@ class Enumeration:
 
     Parameters
     ----------
-    visible, hidden : {"bernoulli", "gaussian"}
+    visible, hidden : str
+        Names of KINDS.
     sizes : (int, int), default=None
-        Number of visible and of hidden units; 3 binary or 2 Gaussian ones if None.
+        Number of visible and of hidden units; those of KINDS if None.
     """
 
     def __init__(self, visible, hidden, sizes=None, seed=0, scale=0.6):
         rng = np.random.RandomState(seed)
         self.names = visible, hidden
-        n, m = sizes or [{"bernoulli": 3, "gaussian": 2}[name] for name in self.names]
+        self.kinds = KINDS[visible], KINDS[hidden]
+        n, m = sizes or [kind.size for kind in self.kinds]
         self.weights = rng.normal(0, scale, (m, n))
-        if self.names == ("gaussian", "gaussian"):  # proper if no singular value reaches 1
+        if UNBOUNDED.issuperset(self.names):  # proper if no singular value reaches 1
             self.weights *= 0.5 / np.linalg.norm(self.weights, 2)
         self.visible_bias = rng.normal(0, 0.5, n)
         self.hidden_bias = rng.normal(0, 0.5, m)
-        self.V = np.array(list(product(POINTS[visible], repeat=n)))
-        self.H = np.array(list(product(POINTS[hidden], repeat=m)))
+        self.factors = self.kinds[0].factors(n)
+        self.V, self.log_v = all_states(self.factors)
+        self.H, self.log_h = all_states(self.kinds[1].factors(m))
+
+    @property
+    def units(self):
+        """The library's objects."""
+        sizes = reversed(self.weights.shape)
+        return [kind.unit(n) for kind, n in zip(self.kinds, sizes, strict=True)]
 
     def energy(self, dtype=np.float64):
-        """The library's object with the same parameters."""
+        """The library's model with the same parameters, for rows like the states V."""
         arrays = (self.weights, self.visible_bias, self.hidden_bias)
-        units = (UNITS[name]() for name in self.names)
-        return Energy(*(a.astype(dtype) for a in arrays), *units)
+        energy = Energy(*(a.astype(dtype) for a in arrays), *self.units)
+        return energy.given(self.V[:1])
 
     def log_joint(self, V, H):
         """``-E(v, h)`` for all pairs of rows."""
         own = [
-            0.5 * (X**2).sum(axis=1) if name == "gaussian" else np.zeros(len(X))
-            for name, X in zip(self.names, (V, H), strict=True)
+            kind.energy(X).sum(axis=1) for kind, X in zip(self.kinds, (V, H), strict=True)
         ]
+        totals = V.sum(axis=1) if self.names[0] == "multinomial" else np.ones(len(V))
         return (
             (V @ self.visible_bias - own[0])[:, None]
-            + (H @ self.hidden_bias - own[1])[None, :]
-            + V @ self.weights.T @ H.T
+            - own[1][None, :]
+            + (V @ self.weights.T + totals[:, None] * self.hidden_bias) @ H.T
         )
 
     def free_energy(self, V):
-        """``-log sum_h exp(-E(v, h))`` for any rows."""
-        measure = self.H.shape[1] * LOG_MEASURE[self.names[1]]
-        return -logsumexp(self.log_joint(V, self.H), axis=1) - measure
+        """``-log sum_h exp(-E(v, h))`` for any rows, in the measure of A."""
+        measure = self.H.shape[1] * self.kinds[1].log_measure
+        return measure - logsumexp(self.log_joint(V, self.H) + self.log_h, axis=1)
+
+    @property
+    def log_z(self):
+        """``log Z``, in the same measure."""
+        return logsumexp(self.log_v - self.free_energy(self.V))
 
     def hidden_given(self, V):
         """``p(h | v)``, a row of probabilities of the states H for each row."""
-        return softmax(self.log_joint(V, self.H), axis=1)
+        return softmax(self.log_joint(V, self.H) + self.log_h, axis=1)
 
     def visible_given(self, H):
         """``p(v | h)``, a row of probabilities of the states V for each row."""
-        return softmax(self.log_joint(self.V, H), axis=0).T
+        return softmax(self.log_joint(self.V, H) + self.log_v[:, None], axis=0).T
 
     @cached_property
     def joint(self):
         """Probabilities of all pairs of states."""
-        log_joint = self.log_joint(self.V, self.H)
+        log_joint = self.log_joint(self.V, self.H) + self.log_v[:, None] + self.log_h
         return np.exp(log_joint - logsumexp(log_joint))
 
-    def log_conditionals(self, V):
-        """``log p(v_j | all other columns)``, of the shape of V."""
-        name = self.names[0]
-        points, result = POINTS[name], np.empty(V.shape)
-        for j in range(V.shape[1]):
+    def pseudo_log_likelihood(self, V):
+        """Sum over the columns or groups of ``log p(v_j | all others)``."""
+        if self.names[0] == "multinomial":
+            return self.word_log_likelihood(V)
+        result, stop = np.zeros(len(V)), 0
+        for points, log_weights in self.factors:
+            block = slice(stop, stop := stop + points.shape[1])
             alternatives = np.repeat(V[:, None], len(points), axis=1)
-            alternatives[:, :, j] = points
+            alternatives[:, :, block] = points
             minus_f = -self.free_energy(alternatives.reshape(-1, V.shape[1]))
             minus_f = minus_f.reshape(len(V), len(points))
-            total = logsumexp(minus_f, axis=1) + LOG_MEASURE[name]
-            if name == "bernoulli":  # grey levels are the expectation over bits
-                x = V[:, j]
-                own = (1 - x) * minus_f[:, 0] + x * minus_f[:, 1]
-            else:
-                own = -self.free_energy(V)
-            result[:, j] = own - total
+            own = self.expectation(minus_f, V[:, block], -self.free_energy(V))
+            result += own - logsumexp(minus_f + log_weights, axis=1)
+        return result
+
+    def expectation(self, values, x, at_x):
+        """Of values at all states of a factor where its mean is x, or the value at x."""
+        high = {"bernoulli": x[:, 0], "spin": (1 + x[:, 0]) / 2}.get(self.names[0])
+        if high is not None:
+            return (1 - high) * values[:, 0] + high * values[:, 1]
+        return (x * values).sum(axis=1) if self.names[0] == "softmax" else at_x
+
+    def word_log_likelihood(self, V):
+        """Sum over the draws of ``log p(word | all other words)``."""
+        result, words = np.zeros(len(V)), np.eye(V.shape[1])
+        for i, row in enumerate(V):
+            for word in np.flatnonzero(row):
+                others = row - words[word]
+                minus_f = -self.free_energy(others + words)
+                result[i] += row[word] * log_softmax(minus_f)[word]
         return result
 
     def statistics(self, probabilities, hidden, visible):
@@ -180,7 +303,7 @@ class Enumeration:
     def cd_gradient(self, V, n_steps):
         """What CD-k expects to find: visible means after one step, states after more."""
         probabilities, visible = self.last_visible(V, n_steps)
-        hidden = MEAN[self.names[1]](visible @ self.weights.T + self.hidden_bias)
+        hidden = self.kinds[1].mean(visible @ self.weights.T + self.hidden_bias)
         negative = self.statistics(probabilities.sum(axis=0), hidden, visible)
         return [n - p for n, p in zip(negative, self.data_statistics(V), strict=True)]
 

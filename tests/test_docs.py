@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpydoc import validate
-from sklearn.base import BaseEstimator
+from scipy.special import comb, expit, logsumexp, softmax
+from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_digits
 
 import skdbn
 from skdbn import RBM, MLPClassifier
+from skdbn.likelihood import log_partition
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -180,56 +182,57 @@ def test_public_names_are_in_the_api_page(module, name):
     assert listed or f"`{name}`" in page
 
 
-# --- the tutorials of docs/design.md ------------------------------------------------------
+# --- the tutorials of docs/design.md and docs/add_a_unit.md -------------------------------
 
 
 @pytest.fixture(scope="module")
 def tutorial(tmp_path_factory):
-    page = ROOT / "docs" / "design.md"
     folder = tmp_path_factory.mktemp("tutorial")
-    namespaces = [run_block(page, i, folder) for i in range(len(code_blocks(page)))]
+    namespaces = [
+        run_block(page, i, folder)
+        for page in (ROOT / "docs" / "design.md", ROOT / "docs" / "add_a_unit.md")
+        for i in range(len(code_blocks(page)))
+    ]
     return {name: value for namespace in namespaces for name, value in namespace.items()}
 
 
-def enumerated_free_energy(rbm, V):
-    """Free energy of an RBM with up to a few hidden spins, over all their states."""
-    spins = np.array(np.meshgrid(*[[-1.0, 1.0]] * len(rbm.intercept_hidden_)))
-    H = spins.reshape(len(rbm.intercept_hidden_), -1).T
-    drive = V @ rbm.components_.T + rbm.intercept_hidden_
-    return -V @ rbm.intercept_visible_ - np.logaddexp.reduce(drive @ H.T, axis=1)
-
-
 def test_tutorial_unit(tutorial):
-    rng = np.random.default_rng(0)
-    spin = tutorial["Spin"]()
-    X = np.where(rng.random((200, 3)) < 0.5, 1.0, -1.0)
-    X = np.hstack([X, X])
-    rbm = RBM(
-        4, visible=spin, hidden=spin, dtype="float64", max_iter=10, random_state=0
-    ).fit(X)
-    drive = X @ rbm.components_.T + rbm.intercept_hidden_
-    np.testing.assert_allclose(rbm.transform(X), np.tanh(drive))
-    np.testing.assert_allclose(rbm.free_energy(X), enumerated_free_energy(rbm, X))
-    states = rbm.gibbs(np.repeat(X[:1], 5000, axis=0))
-    assert set(np.unique(states)) == {-1.0, 1.0}
-    # The pseudo-likelihood from the free energies of a row and its neighbours.
-    expected = 0.0
-    for j in range(X.shape[1]):
-        flipped = X.copy()
-        flipped[:, j] *= -1
-        gap = rbm.free_energy(flipped) - rbm.free_energy(X)
-        expected = expected - np.logaddexp(0, -gap)
-    np.testing.assert_allclose(rbm.score_samples(X), expected)
+    """Both sides against the sum over all states of hidden counts."""
+    X = np.random.default_rng(0).integers(0, 4, (200, 3)).astype(float)
+    units = tutorial["Binomial"](n_trials=3), tutorial["Binomial"](n_trials=2)
+    rbm = RBM(2, visible=units[0], hidden=units[1], max_iter=5, dtype="float64")
+    rbm.set_params(random_state=0).fit(X)
+    V, H = (np.indices((n + 1,) * k).reshape(k, -1).T for n, k in ((3, 3), (2, 2)))
+    own = np.log(comb(3, V)).sum(axis=1), np.log(comb(2, H)).sum(axis=1)
+    log_joint = (own[0] + V @ rbm.intercept_visible_)[:, None] + own[1]
+    log_joint += (V @ rbm.components_.T + rbm.intercept_hidden_) @ H.T
+    log_p = logsumexp(log_joint, axis=1)
+    np.testing.assert_allclose(rbm.free_energy(V), -log_p)
+    np.testing.assert_allclose(rbm.transform(V), softmax(log_joint, axis=1) @ H)
+    np.testing.assert_allclose(log_partition(rbm), logsumexp(log_joint))
+    cube = log_p.reshape(4, 4, 4)
+    expected = sum(cube - logsumexp(cube, axis=j, keepdims=True) for j in range(3))
+    np.testing.assert_allclose(rbm.score_samples(V), expected.ravel())
+    assert set(np.unique(rbm.gibbs(X))) == {0.0, 1.0, 2.0, 3.0}
+    with pytest.raises(ValueError, match="need counts from 0 to 3, but the data"):
+        rbm.fit(X + 1)
+    assert clone(rbm).set_params(visible__n_trials=5).visible.n_trials == 5
 
 
 def test_tutorial_unit_draws_with_the_right_frequency(tutorial):
     from skdbn._random import Stream
 
-    spin = tutorial["Spin"]()
+    unit = tutorial["Binomial"](n_trials=4)
     z = np.tile(np.array([[-1.0, 0.0, 0.7]]), (20_000, 1))
-    states = np.empty_like(z)
-    spin.sample(z, np.full(3, 0.2), states, Stream(np.random.RandomState(0)))
-    np.testing.assert_allclose(states.mean(axis=0), np.tanh([-0.8, 0.2, 0.9]), atol=0.03)
+    modes, states = z.copy(), np.empty_like(z)
+    unit.sample(z, np.full(3, 0.2), states, Stream(np.random.RandomState(0)))
+    p = expit([-0.8, 0.2, 0.9])
+    np.testing.assert_allclose(states.mean(axis=0), 4 * p, atol=0.03)
+    np.testing.assert_allclose(states.var(axis=0), 4 * p * (1 - p), atol=0.03)
+    np.testing.assert_allclose(z, np.tile(4 * p, (20_000, 1)))
+    unit.mode(modes, np.full(3, 0.2))
+    table = np.arange(5)[:, None] * [-0.8, 0.2, 0.9] + np.log(comb(4, range(5)))[:, None]
+    np.testing.assert_array_equal(modes[0], table.argmax(axis=0))
 
 
 def test_tutorial_sampler(tutorial):

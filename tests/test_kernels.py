@@ -329,61 +329,6 @@ def test_activation_derivatives(name, dtype, shape):
     np.testing.assert_array_equal(a, before)
 
 
-@SHAPES
-@DTYPES
-@pytest.mark.parametrize("unit", UNITS)
-def test_sample(unit, dtype, shape):
-    z, bias, states = arrays(shape, dtype, shape[1], shape)
-    mean = oracle.FORWARD[UNITS[unit].activation](z.astype(np.float64) + bias)
-    stream = Stream(np.random.RandomState(0))
-    stream.take(2**33)
-    UNITS[unit]().sample(z, bias, states, stream)
-    assert stream.position >= 2**33 + z.size
-    np.testing.assert_allclose(z, mean, **TOLERANCE[dtype])
-    key, counters = int(stream.key), range(2**33, 2**33 + z.size)
-    if unit == "bernoulli":
-        u = np.array([oracle.uniform(c, key) for c in counters]).reshape(shape)
-        np.testing.assert_array_equal(states, u < z)
-    else:
-        counters = range(2**33, 2**33 + 2 * z.size, 2)
-        assert stream.position == 2**33 + 2 * z.size  # two numbers each, none used again
-        x = np.array([oracle.normal(c, key) for c in counters]).reshape(shape)
-        np.testing.assert_allclose(states, mean + x, **TOLERANCE[dtype])
-
-
-LOG_PARTITION = {"bernoulli": lambda z: np.logaddexp(0, z), "gaussian": lambda z: z**2 / 2}
-STATE_ENERGY = {"bernoulli": np.zeros_like, "gaussian": lambda x: x**2 / 2}
-
-
-@SHAPES
-@DTYPES
-@pytest.mark.parametrize("unit", UNITS)
-def test_log_partition_and_energy(unit, dtype, shape):
-    z, shift, direction = arrays(shape, dtype, *shape)
-    Z = z.astype(np.float64)
-    before, tolerance = z.copy(), {"rtol": 10 * TOLERANCE[dtype]["rtol"]}
-    found = UNITS[unit]().log_partition(z, shift, direction)
-    expected = LOG_PARTITION[unit](Z + np.outer(shift, direction)).sum(axis=1)
-    np.testing.assert_allclose(found, expected, **tolerance)
-    expected = LOG_PARTITION[unit](Z + direction).sum(axis=1)
-    np.testing.assert_allclose(UNITS[unit]().free_term(z, direction), expected, **tolerance)
-    found = UNITS[unit]().energy(z)
-    np.testing.assert_allclose(found, STATE_ENERGY[unit](Z).sum(axis=1), **tolerance)
-    assert found.dtype == dtype
-    np.testing.assert_array_equal(z, before)
-
-
-@pytest.mark.parametrize("unit", UNITS)
-@pytest.mark.parametrize("n_samples", [1, 10_000])
-def test_initial_bias_reproduces_the_mean(unit, n_samples):
-    mean = np.array([0.0, 0.2, 0.5, 1.0])
-    bias = UNITS[unit]().initial_bias(mean, n_samples)
-    assert np.isfinite(bias).all()
-    smoothed = (mean * n_samples + 1) / (n_samples + 2) if unit == "bernoulli" else mean
-    found = oracle.FORWARD[UNITS[unit].activation](bias)
-    np.testing.assert_allclose(found, smoothed, rtol=1e-12)
-
-
 # -- losses ------------------------------------------------------------------------------
 def targets(kind, shape, dtype):
     rng = np.random.RandomState(1)

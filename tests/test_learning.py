@@ -10,15 +10,26 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
-from test_energy import BERNOULLI, PAIRS, PARTS, Z, chi_square, some_rows, z_scores
+from test_energy import (
+    BERNOULLI,
+    PAIRS,
+    PARTS,
+    SOME_PAIRS,
+    Z,
+    chi_square,
+    some_rows,
+    z_scores,
+)
 
 from skdbn import RBM
 from skdbn._energy_problem import EnergyProblem
 from skdbn._penalties import Penalty
 from skdbn._phases import Phases
+from skdbn.likelihood import log_likelihood
 from skdbn.regularization import Sparsity
 from skdbn.samplers import CD, PCD, SAMPLERS, FastPCD, ParallelTempering
 from skdbn.schedules import as_schedule
+from skdbn.units import Gaussian
 
 PERSISTENT = [PCD, FastPCD, ParallelTempering]
 
@@ -67,7 +78,7 @@ def cd_gradients(model, V, n_steps, n_draws=60, n_copies=300, **options):
 
 
 # -- contrastive divergence ---------------------------------------------------------------
-@PAIRS
+@SOME_PAIRS
 @pytest.mark.parametrize("n_steps", [1, 2])
 def test_cd_gradient(pair, n_steps):
     model = Enumeration(*pair)
@@ -168,7 +179,7 @@ def test_sparse_rows_have_the_gradient_of_dense_ones(pair, sampler):
 
 
 # -- persistent chains --------------------------------------------------------------------
-@PAIRS
+@SOME_PAIRS
 @pytest.mark.parametrize("sampler", [PCD(), PCD(2), ParallelTempering(4)], ids=str)
 def test_persistent_chains_reach_the_distribution_of_the_model(pair, sampler):
     """The parameters stand still: chains that go on are samples of the model."""
@@ -461,6 +472,99 @@ def test_a_short_last_batch_counts_by_its_size(sampler, n_samples):
     assert 0.35 < mean < 0.65
 
 
+# -- units that learn more, or count rows otherwise ---------------------------------------
+def test_hidden_biases_of_counts_are_multiplied_by_the_total():
+    """The derivative of ``N c h``, for rows of different totals and chains of others."""
+    rng = np.random.RandomState(0)
+    data = rng.randint(0, 4, (9, 3)).astype(float)
+    energy = Enumeration("multinomial", "bernoulli").energy()
+    for sampler in (CD(), PCD(n_chains=5)):
+        problem = EnergyProblem(
+            data,
+            energy,
+            sampler,
+            visible_mean=data.mean(axis=0),
+            sample_weight=None,
+            learning_rate=as_schedule(1.0),
+            momentum=as_schedule(0.0),
+            penalty=Penalty(),
+            center=False,
+            average=None,
+            batch_size=9,
+            max_iter=1,
+            random_state=check_random_state(3),
+        )
+        problem.step(np.arange(9), 0.0)
+        m = problem.phases.n_chains or 9
+        v1 = problem.phases.visible[9:]
+        if sampler.count_chains(9):  # the last states, of the chains' own totals
+            np.testing.assert_array_equal(v1, np.rint(v1))
+        h0, h1 = energy.hidden_mean(data), energy.hidden_mean(v1)
+        expected = data.sum(axis=1) @ h0 / 9 - v1.sum(axis=1) @ h1 / m
+        found = problem.energy.hidden_bias - energy.hidden_bias
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+        mean = data.sum(axis=1) @ h0 / data.sum()
+        start = 1 / (1 + np.exp(-energy.hidden_bias))
+        moved = start + 0.01 * (mean - start)
+        np.testing.assert_allclose(problem.state["hidden_mean"], moved, rtol=1e-10)
+
+
+def topics(n_documents, rng):
+    """Documents of one topic of four each, with their log-likelihood in nats."""
+    words = np.random.RandomState(0).dirichlet(np.full(30, 0.2), 4) * 0.9 + 0.1 / 30
+    lengths, topic = rng.randint(10, 40, n_documents), rng.randint(4, size=n_documents)
+    X = np.array(
+        [rng.multinomial(n, words[k]) for n, k in zip(lengths, topic, strict=True)]
+    )
+    return X.astype(float), np.logaddexp.reduce(X @ np.log(words).T, axis=1) - np.log(4)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_counts_of_words_are_modelled_better_than_one_by_one(container):
+    """Perplexity of held-out documents, against the truth and the unigram model."""
+    rng = np.random.RandomState(1)
+    (X, _), (X_test, truth) = topics(1000, rng), topics(300, rng)
+    rbm = RBM(8, visible="multinomial", max_iter=40, random_state=0).fit(container(X))
+    frequencies = (X.sum(axis=0) + 1) / (X.sum() + X.shape[1])
+    log_likelihoods = {
+        "unigram": X_test @ np.log(frequencies),
+        "rbm": log_likelihood(rbm, container(X_test)),
+        "truth": truth,
+    }
+    n_words = X_test.sum()
+    perplexity = {k: np.exp(-v.sum() / n_words) for k, v in log_likelihoods.items()}
+    assert perplexity["truth"] < perplexity["rbm"] < 0.7 * perplexity["unigram"]
+
+
+def test_learned_variances():
+    """Columns of different scales and noise: what a factor does not explain is found."""
+    rng = np.random.RandomState(0)
+    factor = rng.randint(0, 2, (2000, 1)) * 2.0 - 1
+    noise, loading = np.array([0.5, 1.0, 0.3]), np.array([2.0, 0.0, 1.0])
+    X = factor * loading + rng.normal(size=(2000, 3)) * noise
+    rbm = RBM(2, visible=Gaussian("learned"), learning_rate=0.02, max_iter=100, alpha=0)
+    for sampler in ("cd", "pcd"):
+        rbm.set_params(sampler=sampler, random_state=0).fit(X)
+        np.testing.assert_allclose(np.sqrt(rbm.variance_visible_), noise, rtol=0.15)
+    exact, fixed = log_likelihood(rbm, X).mean(), RBM(2, visible="gaussian", max_iter=50)
+    assert exact > log_likelihood(fixed.fit(X), X).mean() + 0.5
+    again = RBM(2, visible="gaussian", max_iter=1).fit(X)
+    assert again.variance_visible_ is None
+
+
+def test_learned_variances_stay_away_from_zero():
+    """A column that is a copy of the other has none of its own."""
+    x = np.random.RandomState(0).normal(size=(300, 1))
+    constant = np.zeros((300, 1))
+    X = np.hstack([x, x, constant])
+    rbm = RBM(30, visible=Gaussian("learned"), learning_rate=0.1, max_iter=300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        rbm.set_params(back_off=True, random_state=0).fit(X)
+    assert (rbm.variance_visible_ > 1e-5).all()
+    assert np.isfinite(rbm.transform(X)).all()
+
+
 # -- going on and stopping ---------------------------------------------------------------
 def bits(n_samples=200, n_features=12, seed=0):
     rng = np.random.RandomState(seed)
@@ -499,7 +603,7 @@ def test_swap_rates_are_an_attribute():
     rbm = RBM(4, sampler=ParallelTempering(5), max_iter=2, random_state=0).fit(bits())
     assert rbm.swap_rates_.shape == (4,)
     assert ((rbm.swap_rates_ > 0) & (rbm.swap_rates_ <= 1)).all()
-    assert not hasattr(RBM(4, max_iter=1).fit(bits()), "swap_rates_")
+    assert rbm.set_params(sampler="cd").fit(bits()).swap_rates_ is None
 
 
 @pytest.mark.parametrize("rule", ["pseudo_likelihood", True, "free_energy_gap"])

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from _oracles import DTYPES, LOG_MEASURE, Enumeration
+from _oracles import DTYPES, KINDS, TOTAL, Enumeration
 from scipy import sparse, stats
 from scipy.special import expit, logsumexp, xlogy
 from sklearn.datasets import load_digits
@@ -24,8 +24,20 @@ from skdbn.likelihood import (
 )
 from skdbn.units import UNITS, Bernoulli, Unit
 
-KINDS = ("bernoulli", "gaussian")
-PAIRS = pytest.mark.parametrize("pair", list(product(KINDS, KINDS)), ids="-".join)
+BASIC = ("bernoulli", "gaussian")
+PAIRS = pytest.mark.parametrize("pair", list(product(BASIC, BASIC)), ids="-".join)
+MORE_PAIRS = pytest.mark.parametrize(
+    "pair",
+    [
+        *product(BASIC, BASIC),
+        ("continuous", "spin"),
+        ("softmax", "continuous"),
+        ("spin", "wide"),
+        ("wide", "softmax"),
+        ("wide", "gaussian"),
+    ],
+    ids="-".join,
+)
 BERNOULLI = ("bernoulli", "bernoulli")
 HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 Z = 4.5  # largest z-score of a statistic that passes; the seeds are fixed
@@ -35,7 +47,10 @@ BETAS = [0.0, 0.3, 0.6, 1.0]
 def fitted(visible, hidden, W, b, c, dtype="float64"):
     """A fitted RBM with these parameters."""
     rbm = RBM(len(c), visible=visible, hidden=hidden, dtype=dtype, max_iter=1)
-    rbm.fit(np.eye(2, len(b)))
+    rbm.set_params(visible="gaussian").fit(np.eye(2, len(b)))
+    rbm.set_params(visible=visible)._units_ = [
+        UNITS[unit]() if isinstance(unit, str) else unit for unit in (visible, hidden)
+    ]
     rbm.components_ = W.astype(dtype)
     rbm.intercept_visible_, rbm.intercept_hidden_ = b.astype(dtype), c.astype(dtype)
     return rbm
@@ -44,11 +59,8 @@ def fitted(visible, hidden, W, b, c, dtype="float64"):
 def tiny(pair, sizes=None, dtype="float64", **options):
     """The enumeration of a tiny model, the model, and its true log Z."""
     model = Enumeration(*pair, sizes, **options)
-    rbm = fitted(*pair, model.weights, model.visible_bias, model.hidden_bias, dtype)
-    log_z = logsumexp(model.log_joint(model.V, model.H))
-    log_z += len(model.visible_bias) * LOG_MEASURE[pair[0]]
-    hidden_measure = LOG_MEASURE[pair[1]] - HALF_LOG_2PI * (pair[1] == "gaussian")
-    return model, rbm, log_z + len(model.hidden_bias) * hidden_measure
+    parameters = model.weights, model.visible_bias, model.hidden_bias
+    return model, fitted(*model.units, *parameters, dtype), model.log_z
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +89,25 @@ def test_log_partition(pair, turned, dtype):
     assert isinstance(log_partition(rbm), float)
 
 
+@pytest.mark.parametrize("visible", [kind for kind in KINDS if kind != "multinomial"])
+@pytest.mark.parametrize("hidden", ["bernoulli", "spin", "softmax", "continuous", "relu"])
+def test_log_partition_of_other_units(visible, hidden):
+    model, rbm, expected = tiny((visible, hidden))
+    levels = [unit.levels(2) for unit in rbm._units_]
+    if levels == [None, None]:
+        with pytest.raises(ValueError, match=r"finitely many states.*annealed_importance"):
+            log_partition(rbm)
+        return
+    rectified = sum(KINDS[kind].size for kind in (visible, hidden) if kind == "relu")
+    assert log_partition(rbm) == pytest.approx(expected, abs=1e-8 + rectified / 24)
+    found = logsumexp(log_likelihood(rbm, model.V) + model.log_v)
+    assert found == pytest.approx(0, abs=1e-8 + rectified / 24)
+
+
 @pytest.mark.parametrize("block_size", [1, 9, 40, 2**18])
-def test_log_partition_in_blocks_of_any_size(block_size, monkeypatch):
-    _, rbm, expected = tiny(BERNOULLI, (8, 7))
+@pytest.mark.parametrize(("kind", "sizes"), [("bernoulli", (8, 7)), ("softmax", (9, 5))])
+def test_log_partition_in_blocks_of_any_size(kind, sizes, block_size, monkeypatch):
+    _, rbm, expected = tiny((kind, kind), sizes)
     monkeypatch.setattr(likelihood, "_BLOCK_SIZE", block_size)
     assert log_partition(rbm) == pytest.approx(expected, abs=1e-10)
 
@@ -110,11 +138,10 @@ def test_log_partition_of_large_parameters_does_not_overflow():
     assert log_partition(fitted(*BERNOULLI, W, b, c)) == pytest.approx(expected, rel=1e-12)
 
 
-@PAIRS
+@MORE_PAIRS
 def test_probabilities_sum_to_one(pair):
     model, rbm, _ = tiny(pair)
-    found = logsumexp(log_likelihood(rbm, model.V))
-    found += len(model.visible_bias) * LOG_MEASURE[pair[0]]
+    found = logsumexp(log_likelihood(rbm, model.V) + model.log_v)
     assert found == pytest.approx(0, abs=1e-8)
 
 
@@ -150,13 +177,16 @@ def test_grey_levels_are_at_most_the_expectation_over_bits():
 
 
 # -- annealed importance sampling -------------------------------------------------------
-@PAIRS
+@MORE_PAIRS
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_weights_are_unbiased_estimates_of_z(pair, dtype):
     """With any temperatures; 20 000 chains are as good as so many runs."""
-    scale = 0.3 if pair == ("gaussian", "bernoulli") else 0.6  # far modes, far tails
-    _, rbm, log_z = tiny(pair, dtype=dtype, scale=scale)
+    wide = pair in [("gaussian", "bernoulli"), ("wide", "softmax")]
+    scale = 0.3 if wide else 0.6  # far modes, far tails
+    model, rbm, log_z = tiny(pair, dtype=dtype, scale=scale)
     X = np.random.RandomState(0).uniform(size=(20, rbm.n_features_in_))
+    if pair[0] == "softmax":
+        X = model.V
     for data, betas in [(None, [0, 1]), (X, [0, 1]), (None, BETAS), (X, BETAS)]:
         result = annealed_importance_sampling(
             rbm, betas=betas, n_chains=20_000, X_base=data, random_state=1
@@ -165,6 +195,15 @@ def test_weights_are_unbiased_estimates_of_z(pair, dtype):
         error = weights.std() / np.sqrt(len(weights))
         assert error < 0.03
         assert abs(weights.mean() - 1) < Z * error
+
+
+@pytest.mark.parametrize("pair", [("bernoulli", "relu"), ("relu", "spin")])
+def test_ais_of_rectified_units_is_rough(pair):
+    """Their draws do not have exactly the model's distribution, see ReLU."""
+    _, rbm, log_z = tiny(pair)
+    result = annealed_importance_sampling(rbm, 200, 200, random_state=0)
+    n_rectified = 2
+    assert result.log_partition == pytest.approx(log_z, abs=0.5 * n_rectified)
 
 
 def test_summary_of_the_weights():
@@ -190,8 +229,8 @@ def test_summary_where_one_chain_has_all_the_weight():
     assert result.interval[1] == pytest.approx(2000)  # mean 1/4, standard error 1/4
 
 
-@pytest.mark.parametrize("visible", KINDS)
-@pytest.mark.parametrize("hidden", KINDS)
+@pytest.mark.parametrize("visible", BASIC)
+@pytest.mark.parametrize("hidden", BASIC)
 def test_ais_of_trained_models(visible, hidden, digits):
     """Within the interval and a tenth of a nat, with a good part of the chains in use."""
     rbm = RBM(10, visible=visible, hidden=hidden, max_iter=3, alpha=0.01, random_state=0)
@@ -375,53 +414,134 @@ def test_plain_python_gives_the_same_numbers():
 
 
 # -- other units ------------------------------------------------------------------------
-class Spin(Unit):
-    """Units that are -1 or 1, which ``likelihood`` has not heard of."""
+class Trit(Unit):
+    """Units of three states with energies of their own, which ``skdbn`` does not know."""
 
-    activation, loss, learning_rate = "tanh", None, 0.05
+    activation, loss, learning_rate = "tanh", "squared_error", 0.05
+    states = np.array([-1.0, 0.0, 2.0])
+
+    def probabilities(self, z):
+        log_p = z[..., None] * self.states - self.energies(self.states)
+        return np.exp(log_p - logsumexp(log_p, axis=-1, keepdims=True))
+
+    def energies(self, states):
+        return 0.3 * states**2 + 0.2 * states
 
     def mean(self, z, bias):
-        np.tanh(z + bias, out=z)
+        z[:] = self.probabilities(z + bias) @ self.states
+
+    def mode(self, z, bias):
+        z[:] = self.states[self.probabilities(z + bias).argmax(axis=-1)]
 
     def sample(self, z, bias, states, stream):
         rng = np.random.RandomState(int(stream.take(z.size)[0]) % 2**32)
+        ends = self.probabilities(z + bias).cumsum(axis=-1)
         self.mean(z, bias)
-        states[:] = np.where(rng.uniform(-1, 1, z.shape) < z, 1, -1)
+        states[:] = self.states[(rng.uniform(size=(*z.shape, 1)) > ends).sum(axis=-1)]
 
     def log_partition(self, z, shift, direction):
-        total = z + np.multiply.outer(shift, direction)
-        return np.logaddexp(total, -total).sum(axis=1)
+        z = z + np.multiply.outer(shift, direction)
+        log_p = z[..., None] * self.states - self.energies(self.states)
+        return logsumexp(log_p, axis=-1).sum(axis=1)
 
     def energy(self, states):
-        return np.zeros(len(states), states.dtype)
+        return self.energies(states).sum(axis=1)
 
-    def conditional_log_likelihood(self, x, bias, center, potential):
-        log_odds = 2 * bias + potential(1.0) - potential(-1.0)
-        return (1 + x) / 2 * log_odds - np.logaddexp(0, log_odds)
+    def levels(self, n_units):
+        return [self.states[:, None]] * n_units
 
     def initial_bias(self, mean, n_samples):
-        return np.arctanh(mean * n_samples / (n_samples + 2.0))
+        return np.zeros_like(mean)
 
 
 def test_units_of_others():
-    model = Enumeration(*BERNOULLI)
-    W, b, c = model.weights, model.visible_bias, model.hidden_bias
-    spins = np.array(list(product([-1.0, 1.0], repeat=3)))
-    both = fitted(Spin(), Spin(), W, b, c)
-    expected = logsumexp((spins @ b)[:, None] + (spins @ W.T + c) @ spins.T)
-    result = annealed_importance_sampling(both, 100, 400, random_state=0)
-    assert result.log_partition == pytest.approx(expected, abs=0.02)
-    with pytest.raises(ValueError, match=r"Spin\(\) and Spin\(\).*annealed_importance"):
-        log_partition(both)
-    one = fitted(Spin(), "bernoulli", W, b, c)
-    expected = logsumexp((spins @ b)[:, None] + (spins @ W.T + c) @ model.H.T)
-    assert log_partition(one) == pytest.approx(expected, rel=1e-12)
+    rng = np.random.RandomState(0)
+    W, b, c = rng.normal(size=(2, 3)), rng.normal(size=3), rng.normal(size=2)
+    rbm = fitted(Trit(), Trit(), W, b, c)
+    V, H = (np.array(list(product(Trit.states, repeat=n))) for n in (3, 2))
+    log_joint = (V @ b - Trit().energy(V))[:, None] + H @ c - Trit().energy(H)
+    log_joint += V @ W.T @ H.T
+    expected = logsumexp(log_joint)
+    assert log_partition(rbm) == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(rbm.free_energy(V), -logsumexp(log_joint, axis=1))
+    result = annealed_importance_sampling(rbm, 200, 1000, random_state=0)
+    assert result.log_partition == pytest.approx(expected, abs=0.05)
+    # The pseudo-likelihood by hand, and linear between the states of a column.
+    cube = logsumexp(log_joint, axis=1).reshape(3, 3, 3)
+    terms = [cube - logsumexp(cube, axis=axis, keepdims=True) for axis in range(3)]
+    np.testing.assert_allclose(rbm.score_samples(V), sum(terms).ravel())
+    one = fitted(Trit(), Trit(), W[:, :1], b[:1], c)
+    below, between, above = one.score_samples([[0.0], [0.5], [2.0]])
+    assert between == pytest.approx(0.75 * below + 0.25 * above)
 
 
-@pytest.mark.parametrize("name", UNITS)
-def test_measure_of_a_unit_makes_its_density_proper(name):
-    found = likelihood._log_measure(UNITS[name](), 3)
-    assert found == pytest.approx({"gaussian": 3 * HALF_LOG_2PI}.get(name, 0.0), abs=1e-12)
+# -- counts -----------------------------------------------------------------------------
+def counts_model(dtype="float64"):
+    model, rbm, log_z = tiny(("multinomial", "bernoulli"), dtype=dtype)
+    return model, rbm, log_z
+
+
+def test_log_partition_of_each_total():
+    model, rbm, expected = counts_model()
+    assert log_partition(rbm, n_draws=TOTAL) == pytest.approx(expected, rel=1e-12)
+    # Of one draw, by its three words.
+    words = np.eye(3)
+    one = logsumexp(-model.free_energy(words))
+    assert log_partition(rbm, n_draws=1) == pytest.approx(one, rel=1e-12)
+    for n in (1, 7):  # by the hidden states
+        scores = model.H @ model.hidden_bias
+        scores += logsumexp(model.H @ model.weights + model.visible_bias, axis=1)
+        found = log_partition(rbm, n_draws=n)
+        assert found == pytest.approx(logsumexp(n * scores), rel=1e-12)
+
+
+def test_log_likelihood_of_rows_with_different_totals():
+    model, rbm, log_z = counts_model()
+    X = np.vstack([model.V, np.eye(3), np.zeros((1, 3)), [[2.5, 0, 1]]])
+    found = log_likelihood(rbm, X)
+    assert logsumexp(found[:10] + model.log_v) == pytest.approx(0, abs=1e-10)
+    assert logsumexp(found[10:13]) == pytest.approx(0, abs=1e-10)
+    assert found[13] == pytest.approx(0, abs=1e-10)  # there is one empty row
+    assert np.isfinite(found[14])
+    np.testing.assert_allclose(log_likelihood(rbm, sparse.csr_array(X)), found)
+    np.testing.assert_allclose(log_likelihood(rbm, model.V, log_z), found[:10])
+    with pytest.raises(ValueError, match=r"4 different totals, from 0 to 3\.5"):
+        log_likelihood(rbm, X, log_z)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_weights_of_counts_are_unbiased_estimates_of_z(dtype):
+    model, rbm, log_z = counts_model(dtype)
+    for data, betas in [(None, [0, 1]), (model.V, BETAS)]:
+        result = annealed_importance_sampling(
+            rbm, betas=betas, n_chains=20_000, X_base=data, n_draws=TOTAL, random_state=1
+        )
+        weights = np.exp(result.log_weights - log_z)
+        error = weights.std() / np.sqrt(len(weights))
+        assert error < 0.03
+        assert abs(weights.mean() - 1) < Z * error
+
+
+def test_reverse_ais_of_rows_with_different_totals():
+    model, rbm, _ = counts_model()
+    X = np.vstack([model.V, np.eye(3), 2 * model.V])[::-1]
+    found = reverse_ais(rbm, X, 100, n_chains=20, random_state=0)
+    exact = log_likelihood(rbm, X)
+    np.testing.assert_allclose(found, exact, atol=0.2)
+    assert found.mean() == pytest.approx(exact.mean(), abs=0.05)
+
+
+def test_errors_of_totals():
+    _, rbm, _ = counts_model()
+    for call in (log_partition, annealed_importance_sampling):
+        with pytest.raises(ValueError, match="for each total of a row: pass n_draws"):
+            call(rbm)
+        with pytest.raises(ValueError, match="n_draws"):
+            call(rbm, n_draws=0)
+        with pytest.raises(TypeError, match="n_draws"):
+            call(rbm, n_draws=2.5)
+        with pytest.raises(ValueError, match="n_draws=3 is for Multinomial"):
+            call(tiny(BERNOULLI)[1], n_draws=3)
 
 
 # -- errors -----------------------------------------------------------------------------
@@ -452,7 +572,7 @@ def test_gaussian_units_without_a_finite_integral(call):
 
 def test_too_many_units_to_enumerate():
     rbm = fitted(*BERNOULLI, np.zeros((26, 30)), np.zeros(30), np.zeros(26))
-    message = "states of 26 binary units.*annealed_importance_sampling"
+    message = r"26 units Bernoulli\(\), about 2\*\*26.*annealed_importance_sampling"
     with pytest.raises(ValueError, match=message):
         log_partition(rbm)
     with pytest.raises(ValueError, match=message):

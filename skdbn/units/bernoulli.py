@@ -1,14 +1,11 @@
 """Binary units, 0 or 1, driven by probabilities."""
 
 import numpy as np
-from scipy import sparse
 from scipy.special import logit
 
 from .._kernels import kernel, logistic, sigmoid, softplus, uniform
 from ._base import Unit
-
-# How far outside [0, 1] data may be: MinMaxScaler rounds its own training data to 1 + eps.
-_ROUNDING = 1e-6
+from ._checks import check_range
 
 
 class Bernoulli(Unit):
@@ -37,6 +34,10 @@ class Bernoulli(Unit):
     def mean(self, z, bias):
         logistic(z, bias)
 
+    def mode(self, z, bias):
+        z += bias
+        np.heaviside(z, 0, out=z)
+
     def sample(self, z, bias, states, stream):
         if states is z:  # one array, or the compiler could not tell that it may vectorise
             _draw(z, bias, *stream.take(z.size))
@@ -48,40 +49,19 @@ class Bernoulli(Unit):
         _log_partition(z, shift, direction, result)
         return result
 
-    def energy(self, states):
-        return np.zeros(states.shape[0], states.dtype)
-
-    def conditional_log_likelihood(self, x, bias, center, potential):
-        log_odds = bias + potential(1.0) - potential(0.0)
-        # x log p + (1 - x) log(1 - p), which for grey levels is the expectation over bits.
-        return x * log_odds - np.logaddexp(0.0, log_odds, dtype=log_odds.dtype)
+    def levels(self, n_units):
+        return [np.array([[0.0], [1.0]])] * n_units
 
     def initial_bias(self, mean, n_samples):
         # As if each column had one more 0 and one more 1, so that constants stay finite.
         return logit((mean * n_samples + 1.0) / (n_samples + 2.0))
 
     def check_data(self, X, feature_names):
-        values = X.data if sparse.issparse(X) else X
-        lowest, highest = -_ROUNDING, 1 + _ROUNDING
-        if values.size == 0 or (values.min() >= lowest and values.max() <= highest):
-            return
-        low = np.ravel(_dense(X.min(axis=0)))
-        high = np.ravel(_dense(X.max(axis=0)))
-        bad = np.flatnonzero((low < lowest) | (high > highest))
-        column = bad[0]
-        name = f" ({feature_names[column]!r})" if feature_names is not None else ""
-        raise ValueError(
-            "Bernoulli visible units need data in [0, 1], but "
-            f"{bad.size} of {X.shape[1]} columns are outside: the first, column "
-            f"{column}{name}, ranges from {low[column]:g} to {high[column]:g}. Scale the "
-            "data first, for example with MinMaxScaler (pixels: divide by 255), or use "
-            "visible='gaussian' on standardised data."
+        advice = (
+            "Scale the data first, for example with MinMaxScaler (pixels: divide by 255), "
+            "or use visible='gaussian' on standardised data."
         )
-
-
-def _dense(row):
-    """The row of extremes of a sparse or dense matrix as an array."""
-    return row.toarray() if sparse.issparse(row) else row
+        check_range(self, X, feature_names, 0, 1, advice)
 
 
 @kernel
