@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
 
 import skdbn
+from skdbn.benchmarks import _report
 from skdbn.schedules import Ramp
 
 LABELS = {
@@ -183,14 +184,7 @@ def without_umap(names):
 
 def check_names(names, data):
     """Return the names without repetition, or say which are unknown for this data."""
-    known = model_names(data)
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ValueError(
-            f"unknown model {', '.join(map(repr, unknown))} for {data}: the models are "
-            f"{', '.join(known)}"
-        )
-    return list(dict.fromkeys(names))
+    return _report.check_names(names, model_names(data), "model", f" for {data}")
 
 
 def make_models(names=None, *, data="digits"):
