@@ -181,7 +181,7 @@ def _add_table(tables, name, text, epochs):
     parser = tables.add_parser(
         name, help=text, description=f"{text[0].upper()}{text[1:]}, on held-out rows."
     )
-    parser.set_defaults(command="_likelihood", table=name, prog=parser.prog)
+    parser.set_defaults(command="_likelihood", table=name, list=False, prog=parser.prog)
     parser.add_argument(
         "data",
         nargs="?",

@@ -68,13 +68,13 @@ class Row(NamedTuple):
     measure: Callable[[], dict[str, Any]]
 
 
-def measure_table(table, callback):
+def measure_rows(rows, table, callback):
     """Measure the rows of a table one by one and return them as a DataFrame.
 
     A row is told on the standard error stream when it is there, and the callback gets the
     rows so far. One that fails does not lose the others.
     """
-    rows, results = table.rows(), []
+    results = []
     for row in rows:
         result = row.names | attempt(row.measure)
         results.append(result | {"warnings": counted(result["warnings"])})

@@ -32,6 +32,13 @@ def list_models():
     return "\n".join(f"{name:<12}{sampler}" for name, (sampler, _) in _SAMPLERS.items())
 
 
+def check_models(names):
+    """Return the names of models without repetition, or say which are unknown."""
+    if not names:
+        raise ValueError("no model to run")
+    return check_names(names, _SAMPLERS, "model")
+
+
 @dataclass
 class LargeTable:
     """RBMs with 500 hidden units, 64 for the digits, by the sampler they are trained with.
