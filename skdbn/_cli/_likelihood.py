@@ -70,7 +70,7 @@ def _header(table):
     """Return what is measured, on what, with what."""
     images = table.images
     settings = ", ".join(f"{name}={value}" for name, value in table.settings.items())
-    n_test = len(images.X) - images.n_train
+    n_test = len(images.test)
     return "\n".join(
         [
             data_line(images.name, images.X, images.y),
