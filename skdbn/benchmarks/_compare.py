@@ -1,8 +1,6 @@
 """Comparison of classifiers by cross-validation."""
 
 import time
-import warnings
-from collections import Counter
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -12,6 +10,7 @@ from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
+from skdbn.benchmarks._attempt import attempt, counted
 from skdbn.benchmarks._data import check_labels
 from skdbn.benchmarks._models import make_models
 from skdbn.benchmarks._progress import make_progress
@@ -27,7 +26,6 @@ COLUMNS = [
     "warnings",
     "error",
 ]
-_ERROR_LENGTH = 200
 
 
 def compare(
@@ -235,24 +233,14 @@ def _run(models, X, y, splits, n_jobs):
     return Parallel(n_jobs=n_jobs, batch_size=size, return_as="generator_unordered")(fits)
 
 
-def _fit_and_score(name, split, model, X, y, train, test, classes):
+def _fit_and_score(name, split, *args):
     """Return name, split and scores of one fit, or its error so that the others go on."""
-    with warnings.catch_warnings(record=True) as caught:
-        # Counted, not shown. Deprecations are for the developers, not for the table.
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", UserWarning)
-        warnings.simplefilter("always", RuntimeWarning)
-        try:
-            scores = _scores(clone(model), X, y, train, test, classes)
-        except Exception as error:
-            first_line = next(iter(str(error).splitlines()), "")
-            scores = {"error": f"{type(error).__name__}: {first_line}"[:_ERROR_LENGTH]}
-    scores["warnings"] = [warning.category.__name__ for warning in caught]
-    return name, split, scores
+    return name, split, attempt(measure_fit, *args)
 
 
-def _scores(model, X, y, train, test, classes):
-    """Fit a model on the training rows and measure it on the test rows."""
+def measure_fit(model, X, y, train, test, classes):
+    """Fit a clone of a model to the training rows and measure it on the test rows."""
+    model = clone(model)
     start = time.perf_counter()
     model.fit(_rows(X, train), y[train])
     fitted = time.perf_counter()
@@ -327,10 +315,9 @@ class _Table:
 
 def _row(name, splits):
     """Sum up the splits of a model."""
-    kinds = Counter(kind for scores in splits for kind in scores["warnings"])
     row = dict.fromkeys(COLUMNS, np.nan) | {
         "model": name,
-        "warnings": ", ".join(f"{kind} x{n}" for kind, n in kinds.items()) or None,
+        "warnings": counted(kind for scores in splits for kind in scores["warnings"]),
         "error": _common_error(splits),
     }
     return row if row["error"] is not None else row | _mean_scores(splits)

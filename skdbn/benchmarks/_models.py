@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
 
 import skdbn
+from skdbn.benchmarks import _report
 from skdbn.schedules import Ramp
 
 LABELS = {
@@ -46,8 +47,8 @@ def _digits():
     """Return the models for the 8x8 digits of scikit-learn."""
     return {
         **_baselines(code=16, hidden=256, max_iter=200, C=10),
-        "rbm": lambda: [skdbn.RBM(256), _logistic(C=10)],
-        "stack": lambda: [skdbn.StackedRBM((256, 128)), _logistic(C=10)],
+        "rbm": lambda: [skdbn.RBM(256), logistic(C=10)],
+        "stack": lambda: [skdbn.StackedRBM((256, 128)), logistic(C=10)],
         "autoencoder": lambda: [
             skdbn.DBNAutoencoder((256, 64, 16), max_iter=50),
             KNeighborsClassifier(),
@@ -62,8 +63,8 @@ def _mnist():
     return {
         **_baselines(code=32, hidden=500, max_iter=30, C=1),
         "pca-2": lambda: [PCA(2), KNeighborsClassifier(1)],
-        "rbm": lambda: [skdbn.RBM(500), _logistic(C=1)],
-        "stack": lambda: [skdbn.StackedRBM((500, 500)), _logistic(C=1)],
+        "rbm": lambda: [skdbn.RBM(500), logistic(C=1)],
+        "stack": lambda: [skdbn.StackedRBM((500, 500)), logistic(C=1)],
         "autoencoder": lambda: [
             skdbn.DBNAutoencoder(
                 (500, 250, 32), rbm=skdbn.RBM(max_iter=10), **_annealed(20)
@@ -89,8 +90,8 @@ def _table():
         **_baselines(code=8, hidden=128, max_iter=200, C=10),
         # A share of the variance suits any number of columns.
         "pca-knn": lambda: [PCA(0.95, svd_solver="full"), KNeighborsClassifier()],
-        "rbm": lambda: [skdbn.RBM(128), _logistic(C=10)],
-        "stack": lambda: [skdbn.StackedRBM((128, 64)), _logistic(C=10)],
+        "rbm": lambda: [skdbn.RBM(128), logistic(C=10)],
+        "stack": lambda: [skdbn.StackedRBM((128, 64)), logistic(C=10)],
         "autoencoder": lambda: [skdbn.DBNAutoencoder((128, 64, 8)), KNeighborsClassifier()],
         "dbn": lambda: [skdbn.DBNClassifier((128, 128))],
         "mlp": lambda: [skdbn.MLPClassifier((128,))],
@@ -108,7 +109,7 @@ def _baselines(code, hidden, max_iter, C):
         "sklearn-mlp": lambda: [SklearnMLPClassifier((hidden,), max_iter=max_iter)],
         "bernoulli-rbm": lambda: [
             BernoulliRBM(hidden, learning_rate=0.1, batch_size=20, n_iter=20),
-            _logistic(C),
+            logistic(C),
         ],
     }
 
@@ -119,7 +120,7 @@ def _annealed(n_epochs):
     return {"learning_rate": rate, "max_iter": n_epochs, "tol": None}
 
 
-def _logistic(C):
+def logistic(C):
     """Make the logistic regression that follows every RBM, ours and others alike."""
     return LogisticRegression(C=C, max_iter=1000)
 
@@ -183,14 +184,7 @@ def without_umap(names):
 
 def check_names(names, data):
     """Return the names without repetition, or say which are unknown for this data."""
-    known = model_names(data)
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ValueError(
-            f"unknown model {', '.join(map(repr, unknown))} for {data}: the models are "
-            f"{', '.join(known)}"
-        )
-    return list(dict.fromkeys(names))
+    return _report.check_names(names, model_names(data), "model", f" for {data}")
 
 
 def make_models(names=None, *, data="digits"):

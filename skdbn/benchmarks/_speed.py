@@ -1,6 +1,7 @@
 """``skdbn speed``: training beside the matrix products alone, and beside others."""
 
-from skdbn.benchmarks import _speed_report as report
+from skdbn.benchmarks import _report as report
+from skdbn.benchmarks import _speed_report
 from skdbn.benchmarks._speed_cases import CASES
 from skdbn.benchmarks._speed_measure import measure, measure_busy
 from skdbn.benchmarks._speed_peers import has_torch
@@ -21,13 +22,7 @@ def list_cases():
 def check_names(names):
     """Return the names without repetition, refusing unknown ones."""
     known = [*(case.name for case in CASES), STARTUP]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ValueError(
-            f"there is no case {', '.join(map(repr, unknown))}: the cases are "
-            f"{', '.join(known)}"
-        )
-    return list(dict.fromkeys(names))
+    return report.check_names(names, known, "case")
 
 
 class Session:
@@ -61,7 +56,7 @@ class Session:
 
     def run(self):
         """Measure, with a line for each case that is done."""
-        report.warn_if_busy(self.document["environment"])
+        _speed_report.warn_if_busy(self.document["environment"])
         if not has_torch():
             report.say("PyTorch is not installed: its rows are left out")
         if self.busy:
@@ -72,7 +67,7 @@ class Session:
         for i, case in enumerate(chosen):
             result = self._run_case(case)
             self.document["cases"].append(result)
-            report.say(f"[{i + 1}/{len(chosen)}] {report.summary(result)}")
+            report.say(f"[{i + 1}/{len(chosen)}] {_speed_report.summary(result)}")
         for result in self.document["cases"]:
             self._add_memory(result)
         if self._wants(STARTUP, in_quick=True):
@@ -134,9 +129,9 @@ class Session:
     def tables(self):
         """Return what was measured so far as text."""
         document = self.document
-        parts = [report.case_table(document["cases"])]
+        parts = [_speed_report.case_table(document["cases"])]
         if document["startup"]:
-            parts.append(report.startup_table(document["startup"]))
+            parts.append(_speed_report.startup_table(document["startup"]))
         if document["busy"]:
-            parts.append(report.busy_table(document["busy"]))
+            parts.append(_speed_report.busy_table(document["busy"]))
         return "\n\n".join(part for part in parts if part)

@@ -1,19 +1,11 @@
-"""What ``skdbn speed`` prints and writes."""
+"""What ``skdbn speed`` prints."""
 
-import json
-import os
-import platform
-import sys
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 
-from joblib import cpu_count
-from threadpoolctl import threadpool_info
+from skdbn.benchmarks._report import aligned, say
 
 BUSY_TARGET = 2.5
 MEMORY_TARGET = 200
-_PACKAGES = ("skdbn", "numpy", "scipy", "scikit-learn", "numba", "torch")
 _PEERS = {
     "BernoulliRBM": "x_sklearn",
     "MLPClassifier": "x_sklearn",
@@ -25,37 +17,6 @@ floor_s  the matrix products alone
 x_...    so many times the seconds of ours: BernoulliRBM or MLPClassifier on float32 data
          (sklearn), BernoulliRBM on float64 data (sklearn64), PyTorch (torch)
 MB       the largest memory of ours beyond its input, to be {MEMORY_TARGET} at most"""
-
-
-def say(text):
-    """Print a remark."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def environment():
-    """Return what the figures depend on besides the code."""
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cores": cpu_count(),
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "versions": {name: v for name in _PACKAGES if (v := _version(name)) is not None},
-        "blas": [
-            {key: library.get(key) for key in ("internal_api", "version", "num_threads")}
-            for library in threadpool_info()
-            if library["user_api"] == "blas"
-        ],
-    }
-
-
-def _version(package):
-    """Return the version of a package, None if it is not installed."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def warn_if_busy(found):
@@ -103,7 +64,7 @@ def case_table(results):
         return None
     columns = [name for name in rows[0] if any(row[name] != "-" for row in rows)]
     rows = [{name: row[name] for name in columns} for row in rows]
-    return f"{_aligned(rows)}\n\n{_LEGEND}"
+    return f"{aligned(rows)}\n\n{_LEGEND}"
 
 
 def _case_row(result):
@@ -126,7 +87,7 @@ def _case_row(result):
 
 def startup_table(startup):
     """Return the medians of the start-up as a table."""
-    return _aligned(
+    return aligned(
         [
             {"start-up": name, "seconds": f"{median(seconds):.2f}"}
             for name, seconds in startup.items()
@@ -136,7 +97,7 @@ def startup_table(startup):
 
 def busy_table(busy):
     """Return what a busy neighbour costs as a table."""
-    return _aligned(
+    return aligned(
         [
             {
                 "beside a busy process": name,
@@ -148,22 +109,3 @@ def busy_table(busy):
             for name, result in busy.items()
         ]
     )
-
-
-def _aligned(rows):
-    """Return rows as text, names to the left and numbers to the right."""
-    import pandas as pd
-
-    frame = pd.DataFrame(rows)
-    first = frame.pop(frame.columns[0])
-    # pandas aligns to the right, which suits numbers only.
-    names = [first.name, *first]
-    width = max(map(len, names))
-    lines = frame.to_string(index=False).splitlines()
-    return "\n".join(f"{a:<{width}} {b}" for a, b in zip(names, lines, strict=True))
-
-
-def write_json(path, document):
-    """Write everything that was measured."""
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    say(f"written: {path}")

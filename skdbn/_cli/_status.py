@@ -1,0 +1,3 @@
+"""Exit statuses."""
+
+OK, MODEL_FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
