@@ -116,9 +116,24 @@ class Energy:
         hidden_term = self.hidden.free_term(self._drive(V), self.hidden_bias)
         return self.visible.energy(V) - V @ self.visible_bias - hidden_term
 
+    def visible_log_density(self, V, H):
+        """``log p(v | h)`` of pairs of rows, in float64, shape (n,)."""
+        return _log_density(self.visible, V, H @ self.weights, self.visible_bias)
+
+    def hidden_log_density(self, H, V):
+        """``log p(h | v)`` of pairs of rows, in float64, shape (n,)."""
+        return _log_density(self.hidden, H, self._drive(V), self.hidden_bias)
+
     def pseudo_log_likelihood(self, V):
         """Sum over columns or groups of ``log p(v_j | all others)``, shape (n,)."""
         Z = self._drive(V) + self.hidden_bias
         return self.visible.pseudo_log_likelihood(
             V, self.visible_bias, self.weights, Z, self.hidden
         )
+
+
+def _log_density(unit, states, z, bias):
+    """Log-density of states of units with these pre-activations without bias."""
+    states, z, bias = (array.astype(np.float64) for array in (states, z, bias))
+    own = np.einsum("ij,ij->i", states, z + bias) - unit.energy(states)
+    return own - unit.free_term(z, bias) - unit.log_measure(len(bias))

@@ -377,7 +377,7 @@ def _ascend(energies, V, stream):
     """Draw the states of each layer given those below; returns the highest."""
     for energy in energies:
         H = np.empty((len(V), len(energy.hidden_bias)), energy.dtype)
-        V = energy.sample_hidden(V, stream, H)
+        V = energy.given(V).sample_hidden(V, stream, H)
     return V
 
 

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from _oracles import DTYPES, POINTS, Enumeration
+from _oracles import DTYPES, KINDS, Enumeration
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -19,10 +19,12 @@ from test_energy import Z, chi_square, some_rows, z_scores
 from threadpoolctl import threadpool_limits
 
 from skdbn import RBM, StackedRBM
-from skdbn.units import UNITS, Bernoulli
+from skdbn.units import Bernoulli, Multinomial, Softmax
 
-PAIRS = pytest.mark.parametrize("pair", list(product(UNITS, UNITS)), ids="-".join)
-VISIBLE = pytest.mark.parametrize("visible", UNITS)
+NAMES = ("bernoulli", "gaussian")
+PAIRS = pytest.mark.parametrize("pair", list(product(NAMES, NAMES)), ids="-".join)
+VISIBLE = pytest.mark.parametrize("visible", NAMES)
+POINTS = {name: KINDS[name].factors(1)[0][0].ravel() for name in NAMES}
 NAN = np.nan
 
 
@@ -539,3 +541,28 @@ def test_units_may_refuse_what_is_held():
     for call in (rbm.impute, lambda row: rbm.sample(X_given=row)):
         with pytest.raises(ValueError, match="half of a pair is missing"):
             call([[1, NAN, 0, 0]])
+
+
+def test_counts_cannot_be_held_in_part():
+    X = np.random.RandomState(0).randint(1, 5, (20, 4)).astype(float)
+    rbm = RBM(3, visible=Multinomial(), max_iter=1, random_state=0).fit(X)
+    np.testing.assert_array_equal(rbm.impute(X), X)
+    X[3, 1] = NAN
+    with pytest.raises(ValueError, match="Multinomial units cannot be held in part"):
+        rbm.impute(X)
+    with pytest.raises(ValueError, match="Multinomial units cannot be held in part"):
+        rbm.sample(X_given=X)
+
+
+def test_groups_are_held_as_a_whole():
+    X = np.eye(3)[np.random.RandomState(0).randint(3, size=(40, 2))].reshape(40, 6)
+    rbm = RBM(4, visible=Softmax(3), max_iter=3, random_state=0).fit(X)
+    X[:, 3:] = NAN
+    found = rbm.impute(X)
+    np.testing.assert_array_equal(found[:, :3], X[:, :3])
+    np.testing.assert_allclose(found[:, 3:].sum(axis=1), 1, rtol=1e-5)
+    drawn = rbm.sample(40, X_given=X)
+    np.testing.assert_array_equal(np.sort(drawn[:, 3:]), np.tile([0, 0, 1], (40, 1)))
+    X[:, 2] = NAN
+    with pytest.raises(ValueError, match=r"row 0 .*columns 0 to 2"):
+        rbm.impute(X)

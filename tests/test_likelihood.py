@@ -1,5 +1,6 @@
 """Partition functions and likelihoods against sums over all states."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -12,10 +13,13 @@ from scipy import sparse, stats
 from scipy.special import expit, logsumexp, xlogy
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
-from skdbn import RBM, StackedRBM, likelihood
+from skdbn import RBM, StackedRBM, _partition
+from skdbn._partition import lower_bound
 from skdbn.likelihood import (
+    AIS,
     AISResult,
     annealed_importance_sampling,
     log_likelihood,
@@ -53,6 +57,7 @@ def fitted(visible, hidden, W, b, c, dtype="float64"):
     ]
     rbm.components_ = W.astype(dtype)
     rbm.intercept_visible_, rbm.intercept_hidden_ = b.astype(dtype), c.astype(dtype)
+    rbm._base_bias = lambda energy: energy.visible_bias
     return rbm
 
 
@@ -108,7 +113,7 @@ def test_log_partition_of_other_units(visible, hidden):
 @pytest.mark.parametrize(("kind", "sizes"), [("bernoulli", (8, 7)), ("softmax", (9, 5))])
 def test_log_partition_in_blocks_of_any_size(kind, sizes, block_size, monkeypatch):
     _, rbm, expected = tiny((kind, kind), sizes)
-    monkeypatch.setattr(likelihood, "_BLOCK_SIZE", block_size)
+    monkeypatch.setattr(_partition, "_BLOCK_SIZE", block_size)
     assert log_partition(rbm) == pytest.approx(expected, abs=1e-10)
 
 
@@ -222,7 +227,7 @@ def test_summary_of_the_weights():
 
 
 def test_summary_where_one_chain_has_all_the_weight():
-    result = likelihood._summary(np.array([2000.0, -3000.0, -2500.0, 0.0]))
+    result = _partition._summary(np.array([2000.0, -3000.0, -2500.0, 0.0]))
     assert result.effective_sample_size == pytest.approx(1)
     assert result.log_partition == pytest.approx(2000 - np.log(4))
     assert result.interval[0] == -np.inf
@@ -469,9 +474,9 @@ def test_units_of_others():
     # The pseudo-likelihood by hand, and linear between the states of a column.
     cube = logsumexp(log_joint, axis=1).reshape(3, 3, 3)
     terms = [cube - logsumexp(cube, axis=axis, keepdims=True) for axis in range(3)]
-    np.testing.assert_allclose(rbm.score_samples(V), sum(terms).ravel())
+    np.testing.assert_allclose(rbm.pseudo_log_likelihood(V), sum(terms).ravel())
     one = fitted(Trit(), Trit(), W[:, :1], b[:1], c)
-    below, between, above = one.score_samples([[0.0], [0.5], [2.0]])
+    below, between, above = one.pseudo_log_likelihood([[0.0], [0.5], [2.0]])
     assert between == pytest.approx(0.75 * below + 0.25 * above)
 
 
@@ -631,3 +636,148 @@ def test_chains_that_run_off():
     rbm = fitted("bernoulli", "gaussian", W, b, np.zeros(2), "float32")
     with pytest.raises(ValueError, match="not finite"):
         annealed_importance_sampling(rbm, 5, random_state=0)
+
+
+# -- methods of the estimators -------------------------------------------------------------
+def test_scores_of_a_small_rbm_are_exact(digits, trained):
+    rbm, _ = trained
+    expected = log_likelihood(rbm, digits[:100])
+    np.testing.assert_array_equal(rbm.score_samples(digits[:100]), expected)
+    assert rbm.score(digits[:100]) == pytest.approx(expected.mean(), rel=1e-12)
+    exact = clone_fitted(rbm, likelihood="exact").score_samples(digits[:100])
+    np.testing.assert_array_equal(exact, expected)
+
+
+def clone_fitted(rbm, **params):
+    return copy.deepcopy(rbm).set_params(**params)
+
+
+def test_scores_by_annealing(digits, trained):
+    rbm, exact = trained
+    likelihood = AIS(n_temperatures=500, n_chains=50, random_state=3)
+    found = clone_fitted(rbm, likelihood=likelihood).score_samples(digits[:50])
+    result = annealed_importance_sampling(rbm, 500, 50, random_state=3)
+    np.testing.assert_allclose(found, log_likelihood(rbm, digits[:50], result), rtol=1e-12)
+    assert result.log_partition == pytest.approx(exact, abs=0.2)
+    again = clone_fitted(rbm, likelihood="ais")
+    assert again.score(digits) == again.score(digits)  # the same chains each time
+
+
+def test_large_models_are_annealed(digits):
+    rbm = RBM(20, max_iter=5, random_state=0).fit(digits)
+    ais = clone_fitted(rbm, likelihood="ais").score(digits)
+    assert rbm.score(digits) == ais
+    assert ais == pytest.approx(
+        clone_fitted(rbm, likelihood="exact").score(digits), abs=0.1
+    )
+    pseudo = clone_fitted(rbm, likelihood="pseudo")
+    np.testing.assert_array_equal(
+        pseudo.score_samples(digits), rbm.pseudo_log_likelihood(digits)
+    )
+
+
+def test_scores_of_counts_of_any_length():
+    X = np.random.RandomState(0).poisson(2.0, (40, 4)).astype(float)
+    X[0] = 0
+    rbm = RBM(3, visible="multinomial", max_iter=20, random_state=0).fit(X)
+    expected = log_likelihood(rbm, X)
+    np.testing.assert_array_equal(rbm.score_samples(X), expected)
+    rbm.set_params(likelihood=AIS(300))
+    np.testing.assert_allclose(rbm.score_samples(X), expected, atol=0.1)
+
+
+def test_grid_search_without_labels_ranks_by_likelihood(digits):
+    grid = {"learning_rate": [1e-5, 0.01], "n_components": [4, 32]}
+    rbm = RBM(sampler="pcd", max_iter=15, random_state=0)
+    search = GridSearchCV(rbm, grid, cv=2).fit(digits)
+    assert search.best_params_ == {"learning_rate": 0.01, "n_components": 32}
+    scores = search.cv_results_["mean_test_score"].reshape(2, 2)
+    assert scores[1, 1] > scores[1, 0] + 1  # more units, where they learn
+    assert abs(scores[0, 0] - scores[0, 1]) < 1  # and no difference where they do not
+
+
+def dbn(pair, sizes=(3, 3, 2)):
+    """A fitted stack of two RBMs, and the exact log-likelihood of rows."""
+    visible, hidden = pair
+    n, m, k = sizes
+    lower, upper = (
+        Enumeration(visible, hidden, (n, m)),
+        Enumeration(hidden, hidden, (m, k), 1),
+    )
+    X = (
+        lower.V[:4]
+        if visible != "gaussian"
+        else np.random.RandomState(0).normal(size=(6, n))
+    )
+    rbms = [RBM(visible=visible, hidden=hidden, max_iter=1, dtype="float64")] * 2
+    stack = StackedRBM((m, k), rbm=rbms, random_state=0).fit(X)
+    for rbm, model in zip(stack.rbms_, (lower, upper), strict=True):
+        rbm.components_ = model.weights
+        rbm.intercept_visible_, rbm.intercept_hidden_ = (
+            model.visible_bias,
+            model.hidden_bias,
+        )
+    return stack, lower, upper, X
+
+
+@pytest.mark.parametrize("pair", [BERNOULLI, ("gaussian", "bernoulli"), ("spin", "spin")])
+def test_bound_of_a_deep_belief_net(pair):
+    """Against the enumerated bound, which is below the enumerated log-likelihood."""
+    stack, lower, upper, X = dbn(pair)
+    stack.rbms_[-1].likelihood = "exact"
+    V, H = X, upper.V
+    np.testing.assert_array_equal(H, lower.H)
+    log_joint = lower.log_joint(V, H)  # of the first RBM alone
+    log_q = log_joint - logsumexp(log_joint, axis=1, keepdims=True)
+    own = HALF_LOG_2PI * V.shape[1] * (pair[0] == "gaussian")
+    visible = stack.rbms_[0]._energy()
+    drive = H @ lower.weights
+    log_v = (
+        np.array(
+            [
+                V @ (d + lower.visible_bias)
+                - visible.visible.energy(V)
+                - visible.visible.free_term(d[None], lower.visible_bias)
+                for d in drive
+            ]
+        ).T
+        - own
+    )
+    log_top = -upper.free_energy(H)
+    log_top -= logsumexp(log_top)
+    q = np.exp(log_q)
+    bound = (q * (log_v + log_top - log_q)).sum(axis=1)
+    truth = logsumexp(log_v + log_top, axis=1)
+    assert (bound < truth).all()
+    draws = np.array(
+        [
+            lower_bound(*stack._models_and_data(X), upper.log_z, 1, seed)
+            for seed in range(600)
+        ]
+    )
+    error = draws.std(axis=0) / np.sqrt(600)
+    assert (np.abs(draws.mean(axis=0) - bound) < Z * error + 1e-9).all()
+    assert abs(stack.score(np.repeat(X, 50, axis=0)) - bound.mean()) < 0.2
+
+
+def test_bound_of_one_rbm_is_its_likelihood(digits, trained):
+    rbm, _ = trained
+    stack = StackedRBM((12,), rbm=RBM(max_iter=1)).fit(digits)
+    stack.rbms_ = [rbm]
+    np.testing.assert_allclose(
+        stack.score_samples(digits[:30]), rbm.score_samples(digits[:30]), rtol=1e-5
+    )
+    rbm = clone_fitted(rbm, likelihood="pseudo")
+    stack.rbms_ = [rbm]
+    with pytest.raises(ValueError, match="for an RBM by itself"):
+        stack.score(digits)
+
+
+def test_bound_does_not_depend_on_threads(digits):
+    stack = StackedRBM((6, 5), rbm=RBM(max_iter=1), random_state=0).fit(digits)
+    X = np.tile(digits, (4, 1))
+    scores = []
+    for limit in (1, 3):
+        with threadpool_limits(limit, user_api="blas"):
+            scores.append(stack.score_samples(X))
+    np.testing.assert_array_equal(*scores)

@@ -104,6 +104,18 @@ class Softmax(Unit):
                 "n_components for hidden ones, or one integer that divides it."
             )
 
+    def check_clamped(self, held):
+        starts = self._starts(held.shape[1])
+        n_held = np.add.reduceat(held, starts[:-1], axis=1, dtype=int)
+        bad = np.argwhere((n_held > 0) & (n_held < np.diff(starts)))
+        if len(bad):
+            row, group = bad[0]
+            raise ValueError(
+                "A group of Softmax units is known or not known as a whole, but in row "
+                f"{row} some of the columns {starts[group]} to {starts[group + 1] - 1} are "
+                "NaN and some are not. Put NaN in all of them."
+            )
+
     def check_data(self, X, feature_names):
         self.check_width(X.shape[1])
         sizes = self.group_sizes(X.shape[1])
