@@ -22,7 +22,7 @@ _SAMPLERS = {
 }
 _HIDDEN_UNITS = {"digits": 64, "mnist": 500}
 _BATCH_SIZES = {"digits": 10, "mnist": 100}
-_EPOCHS = {"digits": 100, "mnist": 60}
+_EPOCHS = {"digits": 100, "mnist": 100}
 _TEMPERATURES, _QUICK_TEMPERATURES = 14_500, 300
 _REVERSE_ROWS, _QUICK_REVERSE_ROWS = 100, 20
 
@@ -108,7 +108,7 @@ class LargeTable:
         rbm = RBM(
             settings["n_components"],
             sampler=sampler,
-            learning_rate=Ramp(0.05, 0.0, n_epochs=None),
+            learning_rate=Ramp(0.1, 0.0, n_epochs=None),
             momentum=0,
             alpha=0,
             average=3,
