@@ -163,3 +163,26 @@ def _chosen(energy):
 
 
 ESTIMATES = {"auto": _Auto, "exact": Exact, "ais": AIS, "pseudo": PseudoLikelihood}
+
+
+class ScoreMixin:
+    """The score of estimators that have ``score_samples``."""
+
+    def score(self, X, y=None):
+        """Mean of ``score_samples`` over the rows of X.
+
+        Comparable between any two models of the same data with the same type of visible
+        units, so a grid search without y ranks them by it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        score : float
+            In nats; larger is better.
+        """
+        return float(self.score_samples(X).mean(dtype=np.float64))

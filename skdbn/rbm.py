@@ -21,7 +21,7 @@ from ._batches import (
 )
 from ._energy import Energy
 from ._energy_problem import EnergyProblem
-from ._estimates import ESTIMATES, Estimate
+from ._estimates import ESTIMATES, Estimate, ScoreMixin
 from ._generation import GenerationMixin
 from ._params import named, resolve
 from ._penalties import Penalty
@@ -40,6 +40,7 @@ _SMOOTHING = 10_000
 
 class RBM(
     GenerationMixin,
+    ScoreMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CallbackSupportMixin,
@@ -674,24 +675,6 @@ class RBM(
         energy, V = self._model_and_data(X)
         estimate = resolve(self.likelihood, ESTIMATES)
         return estimate.log_likelihood(energy, V, self._base_bias(energy))
-
-    def score(self, X, y=None):
-        """Mean log-likelihood of the rows of X, see ``score_samples``.
-
-        Comparable between any two RBMs of the same data with the same type of visible
-        units, so ``GridSearchCV(RBM(), ...)`` without y ranks them by it.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,), default=None
-            Not used, present for API consistency.
-
-        Returns
-        -------
-        score : float
-        """
-        return float(self.score_samples(X).mean(dtype=np.float64))
 
     def _base_bias(self, energy):
         """Visible biases at which a model without weights has the training data's means."""

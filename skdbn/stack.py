@@ -3,7 +3,6 @@
 from functools import reduce
 from numbers import Integral
 
-import numpy as np
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -23,7 +22,7 @@ from ._batches import (
     map_blocks,
     output_dtype,
 )
-from ._estimates import ESTIMATES
+from ._estimates import ESTIMATES, ScoreMixin
 from ._generation import Plan, answer_dtype
 from ._params import clone_with, resolve
 from ._partition import lower_bound
@@ -39,7 +38,11 @@ _KEPT_BYTES = 2**27
 
 
 class StackedRBM(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator
+    ScoreMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
 ):
     """Restricted Boltzmann machines, each trained on the expected states of the one below.
 
@@ -263,8 +266,7 @@ class StackedRBM(
 
         Examples
         --------
-        >>> import numpy as np
-        >>> from skdbn import StackedRBM
+        >>>         >>> from skdbn import StackedRBM
         >>> X = np.repeat([[0, 0, 0], [1, 1, 1]], 50, axis=0)
         >>> stack = StackedRBM((4, 2), random_state=0).fit(X)
         >>> stack.sample(1000, n_chains=50, thin=5).shape
@@ -315,21 +317,6 @@ class StackedRBM(
         estimate = resolve(top.likelihood, ESTIMATES)
         log_z = estimate.log_partition(energies[-1], top._base_bias(energies[-1]))
         return lower_bound(energies, V, log_z, _N_DRAWS, random_state=0)
-
-    def score(self, X, y=None):
-        """Mean lower bound on the log-likelihood of the rows, see ``score_samples``.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,), default=None
-            Not used, present for API consistency.
-
-        Returns
-        -------
-        score : float
-        """
-        return float(self.score_samples(X).mean(dtype=np.float64))
 
     def _encoder(self):
         """The way up as layers of a network: weights, biases, names of activations."""
