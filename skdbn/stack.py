@@ -266,7 +266,8 @@ class StackedRBM(
 
         Examples
         --------
-        >>>         >>> from skdbn import StackedRBM
+        >>> import numpy as np
+        >>> from skdbn import StackedRBM
         >>> X = np.repeat([[0, 0, 0], [1, 1, 1]], 50, axis=0)
         >>> stack = StackedRBM((4, 2), random_state=0).fit(X)
         >>> stack.sample(1000, n_chains=50, thin=5).shape

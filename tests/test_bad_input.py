@@ -360,6 +360,7 @@ INVALID = {
         "n_iter_no_change": [0, 1.5, None],
         "tol": [-1e-3, "small", None],
         "back_off": ["yes", 2, None],
+        "likelihood": ["exactly", 3, None, Adam()],
     },
     "StackedRBM": {
         "hidden_layer_sizes": ["abc", None],
