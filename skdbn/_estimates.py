@@ -144,7 +144,8 @@ class PseudoLikelihood(Estimate):
         )
 
     def log_likelihood(self, energy, data, base_bias):
-        return map_blocks(energy.pseudo_log_likelihood, data, energy.dtype)
+        scores = map_blocks(energy.pseudo_log_likelihood, data, energy.dtype)
+        return scores.astype(np.float64)
 
 
 class _Auto(Estimate):

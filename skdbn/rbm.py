@@ -656,8 +656,8 @@ class RBM(
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            In nats; larger is better. Logarithms of probabilities, or of densities where
-            the visible units are real-valued.
+            Of dtype float64, in nats; larger is better. Logarithms of probabilities, or
+            of densities where the visible units are real-valued.
 
         Raises
         ------

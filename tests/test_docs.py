@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpydoc import validate
 from scipy.special import comb, expit, logsumexp, softmax
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 import skdbn
@@ -212,7 +212,7 @@ def test_tutorial_unit(tutorial):
     np.testing.assert_allclose(log_partition(rbm), logsumexp(log_joint))
     cube = log_p.reshape(4, 4, 4)
     expected = sum(cube - logsumexp(cube, axis=j, keepdims=True) for j in range(3))
-    np.testing.assert_allclose(rbm.score_samples(V), expected.ravel())
+    np.testing.assert_allclose(rbm.pseudo_log_likelihood(V), expected.ravel())
     assert set(np.unique(rbm.gibbs(X))) == {0.0, 1.0, 2.0, 3.0}
     with pytest.raises(ValueError, match="need counts from 0 to 3, but the data"):
         rbm.fit(X + 1)
@@ -366,7 +366,7 @@ def test_examples_in_docstrings(thing):
         {
             name
             for cls in CLASSES
-            if cls.__module__.count(".") == 1 and issubclass(cls, BaseEstimator)
+            if cls.__name__ in skdbn.__all__
             for name in own_methods(cls)
         }
     ),
