@@ -219,3 +219,19 @@ def logistic(z, bias):
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
             z[i, j] = sigmoid(z[i, j] + bias[j])
+
+
+@kernel
+def softmax_row(row, bias):
+    """Softmax of one row of pre-activations in place; returns its log normaliser."""
+    top = row[0] + bias[0]
+    for j in range(row.size):
+        row[j] += bias[j]
+        top = max(top, row[j])
+    total = row.dtype.type(0)
+    for j in range(row.size):
+        total += exp(row[j] - top)
+    log_total = top + log(total)
+    for j in range(row.size):
+        row[j] = exp(row[j] - log_total)
+    return log_total

@@ -2,7 +2,8 @@
 
 What is trained is a *problem*: an object with
 
-- ``theta``, the flat array of the parameters,
+- ``theta``, the flat array of the parameters, and ``answer``, those that are the result:
+  theta, or an average of its past,
 - ``restore(theta)``, which goes back to earlier parameters,
 - ``batch_size`` and ``learning_rate``, a schedule, and
 - ``step(rows, t)``, which changes theta and returns the mean loss of these rows, or
@@ -89,8 +90,12 @@ class Monitor:
         Number of epochs without improvement by ``tol`` that are borne; None for all.
     tol : float, default=0.0
     validate : callable, default=None
-        Score on held-out rows, larger is better. It then decides instead of the loss, and
-        the best parameters are kept.
+        Score on held-out rows, larger is better.
+    by_score : bool, default=True
+        Whether the score, if there is one, decides instead of the loss, and the parameters
+        with the best one are kept.
+    grace : int, default=0
+        Number of epochs at the beginning that do not try the patience.
     """
 
     def __init__(
@@ -103,6 +108,8 @@ class Monitor:
         patience=None,
         tol=0.0,
         validate=None,
+        by_score=True,
+        grace=0,
     ):
         self.name = name or type(estimator).__name__
         self.max_iter = estimator.max_iter
@@ -112,6 +119,8 @@ class Monitor:
         self.patience = patience
         self.tol = tol
         self.validate = validate
+        self.by_score = by_score and validate is not None
+        self.grace = grace
         self.losses = []
         self.scores = []
         self.best = -np.inf
@@ -125,13 +134,15 @@ class Monitor:
         text = f"{self.quantity} {loss:.6g}"
         value = -loss
         if self.validate is not None:
-            value = self.validate()
-            self.scores.append(value)
-            text += f"  validation score {value:.6g}"
+            self.scores.append(self.validate())
+            text += f"  validation score {self.scores[-1]:.6g}"
+            value = self.scores[-1] if self.by_score else value
         self._waited = self._waited + 1 if value < self.best + self.tol else 0
         if value > self.best:
             self.best = value
-            self.best_theta = None if self.validate is None else theta.copy()
+            self.best_theta = theta.copy() if self.by_score else None
+        if self.epochs.start + len(self.losses) <= self.grace:
+            self._waited = 0
         self._report(text)
         return self.patience is not None and self._waited > self.patience
 
@@ -190,7 +201,7 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
             _warn_diverged(monitor.name, epoch, advice)
             return
         finite[:] = problem.theta
-        done = monitor.update(total / len(rows), problem.theta)
+        done = monitor.update(total / len(rows), problem.answer)
         if subtask.end(attributes) or done:
             return
     monitor.not_converged()
@@ -211,7 +222,7 @@ def run_full_batch(problem, monitor, task, attributes):
     start = problem.theta.copy()
 
     def after_iteration(loss):
-        monitor.update(loss, problem.theta)
+        monitor.update(loss, problem.answer)
         return task.subtask("iteration").begin().end(attributes)
 
     with serial_products:  # SciPy's part has products too

@@ -371,19 +371,26 @@ class PretrainedMixin:
     def _max_subtasks(self):
         return 2  # pretraining, fine-tuning
 
-    def _training_task(self, task):
-        return task.subtask("fine-tune", max_subtasks=self.max_iter).begin()
+    def _training_task(self, task, max_iter):
+        return task.subtask("fine-tune", max_subtasks=max_iter).begin()
 
-    def _check_before_pretraining(self, data, targets, keep):
-        super()._check_before_pretraining(data, targets, keep)
+    def _check_before_pretraining(self, data, rows, held_out, keep):
+        super()._check_before_pretraining(data, rows, held_out, keep)
+        keep = keep and hasattr(self, "stack_")
         if keep or isinstance(self.rbm, FrozenEstimator):
-            stack = self.stack_ if keep else _frozen_stack(self, data.shape[1])
-            check_visible_data(self, data, stack[0])
+            if rows is not data.X and not keep:
+                raise ValueError(
+                    "X_unlabeled holds rows to pretrain on, but rbm=FrozenEstimator(...) "
+                    "is not trained again. Fit the stack on all rows before, or pass an "
+                    "RBM."
+                )
+            stack = self.stack_ if keep else _frozen_stack(self, rows.shape[1])
+            check_visible_data(self, rows, stack[0])
         elif isinstance(self.rbm, (list, tuple)):
             n_layers = len(layer_sizes(self.hidden_layer_sizes))
-            check_visible_data(self, data, rbm_list(self.rbm, n_layers)[0])
+            check_visible_data(self, rows, rbm_list(self.rbm, n_layers)[0])
         else:
-            check_visible_data(self, data, RBM() if self.rbm is None else self.rbm)
+            check_visible_data(self, rows, RBM() if self.rbm is None else self.rbm)
 
     def _pretrain(self, task, data, rbm, random_state):
         """Set ``stack_`` to a stack fitted to data, or to the frozen one."""

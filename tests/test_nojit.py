@@ -34,16 +34,15 @@ def small_results():
             results[f"{name} {label} free energy"] = energy.free_energy(np.tanh(z))
         for name, activation in ACTIVATIONS.items():
             a, delta = z.copy(), z.copy()
-            activation.forward(a, bias)
-            activation.backward(a, delta)
+            activation().forward(a, bias)
+            activation().backward(a, delta)
             results[f"{name} {label}"] = np.hstack([a, delta])
         for name, loss in LOSSES.items():
             gradient, output = z.copy(), z.copy()
-            results[f"{name} {label}"] = loss.gradient(
-                gradient, bias, np.eye(5, 3, dtype=dtype)
-            )
-            loss.link(output, bias)
-            results[f"{name} {label} arrays"] = np.hstack([gradient, output])
+            losses = np.empty(5)
+            loss().gradient(gradient, bias, np.eye(5, 3, dtype=dtype), losses)
+            loss().link(output, bias)
+            results[f"{name} {label}"] = np.hstack([gradient, output, losses[:, None]])
     X, y = rng.uniform(size=(20, 6)), np.arange(20) % 3
     rbm = RBM(4, max_iter=2, batch_size=7, random_state=0)
     for visible in UNITS:

@@ -1,0 +1,189 @@
+"""Level 3: a network as the training loops see it: parameters and a step."""
+
+from copy import deepcopy
+from functools import partial
+
+import numpy as np
+
+from ._batches import BLOCK_ROWS
+from ._flat import limit_columns
+from ._network import Backprop
+from ._threads import share
+from .optimizers import FullBatchOptimizer, LineSearchOptimizer
+
+
+class NetworkProblem:
+    """A network that follows the gradient of its penalised loss.
+
+    Parameters
+    ----------
+    network : Network
+        Where to start from; its parameters are copied.
+    data : Examples
+    rows : ndarray of int
+        The rows of the data to train on.
+    solver : Optimizer
+    learning_rates : list of Schedule
+        One for each layer of weights, or a single one.
+    frozen : iterable of int, default=()
+        Layers of weights that stay as they are.
+    head_max_iter : int, default=0
+        Number of epochs at the beginning that change the output layer alone.
+    max_norm : float or None, default=None
+        The largest norm of the weights into a hidden unit.
+    batch_size : int
+    max_iter : int
+        What the schedules take for the length of the fit.
+    dtype : dtype
+        Precision of training.
+    alpha, l1_ratio, noise
+        See Backprop.
+    state : dict, default=None
+        What an earlier problem left.
+    """
+
+    def __init__(
+        self,
+        network,
+        data,
+        rows,
+        solver,
+        *,
+        learning_rates,
+        batch_size,
+        max_iter,
+        dtype,
+        alpha,
+        l1_ratio=0.0,
+        noise=None,
+        max_norm=None,
+        frozen=(),
+        head_max_iter=0,
+        state=None,
+    ):
+        self.full_batch = isinstance(solver, FullBatchOptimizer)
+        self.backprop = Backprop(
+            network,
+            min(len(rows), BLOCK_ROWS) if self.full_batch else batch_size,
+            alpha,
+            dtype,
+            l1_ratio=l1_ratio,
+            noise=noise,
+            apart=len(learning_rates) > 1,
+        )
+        self.theta = self.backprop.theta
+        self.data, self.rows = data, rows
+        self.solver = solver
+        self.learning_rates = learning_rates
+        self.max_norm = max_norm
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.head_max_iter = head_max_iter
+        self.frozen = frozenset(frozen)
+        self.below_head = frozenset(range(len(network.coefs) - 1))
+        self.backprop.freeze(self.frozen)
+        self.state = solver.init_state(self.theta)
+        if state is not None:
+            # A copy, so that a step that fails leaves the caller's state alone.
+            self.state = deepcopy(state)
+            self.theta[:] = self.state.pop("theta")
+
+    def learning_rate(self, t, max_iter):
+        """The largest step size of a layer at time t."""
+        return max(rate(t, max_iter) for rate in self.learning_rates)
+
+    @property
+    def answer(self):
+        """The parameters that training results in."""
+        return self.solver.answer(self.theta, self.state)
+
+    @property
+    def network(self):
+        """The network that training results in."""
+        return self.backprop.network.on(self.answer)
+
+    def restore(self, theta):
+        """Go back to earlier parameters, at rest."""
+        self.theta[:] = theta
+        self.state = self.solver.init_state(theta)
+
+    def leave(self):
+        """What another problem needs to go on from here."""
+        return {**self.state, "theta": self.theta}
+
+    def step(self, rows, t):
+        """Make a step of the optimiser on a batch; returns the loss before it."""
+        frozen = self.below_head if t < self.head_max_iter else self.frozen
+        if frozen != self.backprop.frozen:
+            self._freeze(frozen)
+        if isinstance(self.solver, LineSearchOptimizer):
+            objective = partial(self.backprop, self.data, rows)
+            gradient = self.backprop.gradient
+            return self.solver.search(objective, self.theta, gradient, self.state)
+        loss = self._descend(rows, t)
+        if self.max_norm is not None:
+            self._limit_weights()
+        self.solver.finish(self.theta, self.state, t)
+        return loss
+
+    def _freeze(self, frozen):
+        """Choose the layers that stay as they are; the others start from rest."""
+        self.backprop.freeze(frozen)
+        self.state = self.solver.init_state(self.theta)
+
+    def _descend(self, rows, t):
+        """Step by step with the gradient, or after all of it if the solver wants that."""
+        gradient, numbers = self.backprop.gradient, self._numbers(t)
+
+        def learn(layer, where, decay):
+            self.solver.descend(
+                self.theta, gradient, self.state, where, decay, numbers[layer]
+            )
+
+        if not self.solver.needs_whole_gradient:
+            return self.backprop(self.data, rows, learn)
+        pieces = []
+        loss = self.backprop(self.data, rows, lambda *piece: pieces.append(piece))
+        self.solver.limit(gradient)
+        share(lambda piece: learn(*piece), pieces)
+        return loss
+
+    def _numbers(self, t):
+        """What a step depends on, for each layer."""
+        rates = [rate(t, self.max_iter) for rate in self.learning_rates]
+        first = self.solver.begin(self.state, rates[0], t, self.max_iter)
+        if len(rates) == 1:
+            return [first] * len(self.backprop.network.coefs)
+        n_steps = self.state["n_steps"]
+        return [self.solver.numbers(n_steps, rate, t, self.max_iter) for rate in rates]
+
+    def _limit_weights(self):
+        """Shrink the weights into hidden units whose norm is too large."""
+        limit = self.theta.dtype.type(self.max_norm)
+        for i, coef in enumerate(self.backprop.network.coefs[:-1]):
+            if i not in self.backprop.frozen:
+                limit_columns(coef, limit, np.empty(coef.shape[1], coef.dtype))
+
+    def minimize(self, tol, callback):
+        """Run a full-batch optimiser; returns whether it converged, and the loss."""
+        stopped = False
+
+        def objective(theta):  # theta is self.theta, already set
+            return self.backprop.full(self.data, self.rows)
+
+        def after_iteration(loss):
+            nonlocal stopped
+            stopped = callback(loss)
+            return stopped
+
+        phases = [
+            (self.below_head, self.head_max_iter),
+            (self.frozen, self.max_iter - self.head_max_iter),
+        ]
+        for frozen, n_iter in phases:
+            if n_iter > 0 and not stopped:
+                self.backprop.freeze(frozen)
+                converged, loss = self.solver.minimize(
+                    objective, self.theta, n_iter, tol, after_iteration
+                )
+        return converged, loss

@@ -1,0 +1,486 @@
+"""Level 4: what networks that learn from targets are made of."""
+
+from functools import partial
+from numbers import Integral
+
+import numpy as np
+from scipy import sparse
+from scipy.special import expit
+from sklearn.base import (
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    RegressorMixin,
+    TransformerMixin,
+)
+from sklearn.metrics import r2_score
+from sklearn.utils import compute_class_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from ._base import BaseNetwork
+from ._batches import ACCEPTED_DTYPES, Examples, map_blocks
+from ._params import named, resolve
+from ._sklearn import Interval, StrOptions, check_sample_weight
+from .losses import LOSSES, BinaryLogLoss, LogLoss, Loss, SquaredError
+from .optimizers import SOLVERS, FullBatchOptimizer
+
+
+def _makes_steps(estimator):
+    """Whether the solver can go on with a part of the data."""
+    if isinstance(resolve(estimator.solver, SOLVERS), FullBatchOptimizer):
+        raise AttributeError(
+            f"partial_fit needs a solver that makes steps on batches, such as 'adam', but "
+            f"solver={estimator.solver!r} works on all rows at once."
+        )
+    return True
+
+
+class BaseSupervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetwork):
+    """Base class of the networks with targets."""
+
+    _parameter_constraints: dict = {
+        **BaseNetwork._parameter_constraints,
+        "head_max_iter": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Fit the network to X and y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data. CSR data are multiplied as they are, uint8 data converted a
+            batch at a time.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets: class labels, or for several labels a row an indicator matrix of
+            zeros and ones; numbers for a regressor.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, 0 or more; None for all alike. Losses are means
+            weighted by them, held-out scores too.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Rows of a validation set of your own, instead of a part of X. With
+            ``early_stopping`` they decide when to stop; without it, they are watched
+            (``validation_scores_``, ``validation_loss_curve_``).
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X is not a finite 2-d array, y cannot be targets, their lengths differ, or
+            the validation set does not match them.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` was reached before the loss stopped improving, or training
+            diverged. The last finite parameters are kept.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    def _check_data(self, X, y, sample_weight, *, reset, **known):
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=ACCEPTED_DTYPES,
+            order="C",
+            multi_output=True,
+            y_numeric=not isinstance(self, ClassifierMixin),
+            reset=reset,
+        )
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, X)
+        Y = self._check_targets(y, reset=reset, **known)
+        if not reset and Y.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y has {Y.shape[1]} outputs, but the network of the previous call has "
+                f"{self.n_outputs_}. Use fit with warm_start=False to start anew."
+            )
+        self.n_outputs_ = Y.shape[1]
+        return Examples(X, Y, self._weights(y, sample_weight))
+
+    def _weights(self, y, sample_weight):
+        """How much each row counts, or None for all alike."""
+        return sample_weight
+
+    def _evaluate(self, network, data):
+        predict = partial(network.predict, link=False)
+        n_outputs = data.Y.shape[1]
+        Z = map_blocks(predict, data.X, network.dtype, n_outputs, multiplies=True)
+        loss = np.average(network.losses(Z, data.Y), weights=data.weight)
+        return self._score_outputs(network.outputs(Z), data.Y, data.weight), loss
+
+    def transform(self, X):
+        """Activations of the last hidden layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        H : ndarray of shape (n_samples, hidden_layer_sizes[-1])
+        """
+        check_is_fitted(self)
+        return self._outputs(X, n_layers=self._n_encoding_layers)
+
+    @property
+    def _n_encoding_layers(self):
+        """Number of layers of weights below the output layer."""
+        return len(self.coefs_) - 1
+
+
+# What the names of a classifier's losses mean for classes that exclude each other, one
+# output for each, and for outputs of which each is a question of its own.
+_CLASSIFIER_LOSSES = {
+    "log_loss": lambda exclusive: LogLoss() if exclusive else BinaryLogLoss(),
+    "binary_log_loss": lambda exclusive: BinaryLogLoss(),
+    "squared_error": lambda exclusive: SquaredError("logistic"),
+}
+
+
+class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
+    """Base class of the classifiers: what the outputs of a network mean as classes."""
+
+    _parameter_constraints: dict = {
+        **BaseSupervised._parameter_constraints,
+        "loss": named(_CLASSIFIER_LOSSES, Loss),
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
+    }
+
+    @available_if(_makes_steps)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Run one epoch over X and y, going on from where the last call ended.
+
+        The rows are taken in mini-batches of ``batch_size``. The optimiser's moments and
+        the time of the schedules go on from call to call: one call is one epoch, and a
+        schedule over the whole fit has ended after ``max_iter`` calls. ``early_stopping``
+        is not for parts of data, and ``tol`` is not used.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            A part of the training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their class labels.
+        classes : array-like of shape (n_classes,), default=None
+            All class labels there are; needed in the first call, unless y is an
+            indicator matrix.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, 0 or more; None for all alike.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X is not a finite 2-d array, y holds other labels than ``classes``, or
+            these are missing in the first call.
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all labels, which partial_fit never sees. "
+                "Use a dict of weights, or sample_weight."
+            )
+        if not hasattr(self, "coefs_") and not _is_multilabel(y) and classes is None:
+            raise ValueError(
+                "classes must be given in the first call of partial_fit: all labels there "
+                "are, such as np.unique(y_of_all_parts)."
+            )
+        return self._partial_fit(X, y, sample_weight, classes=classes)
+
+    def _check_targets(self, y, reset, classes=None):
+        check_classification_targets(y)
+        if type_of_target(y) == "multiclass-multioutput":
+            raise ValueError(
+                f"y must be one label a row or an indicator matrix of zeros and ones, got "
+                f"an array of shape {y.shape} with several labels in a column: "
+                f"{type(self).__name__} does not do multiclass-multioutput problems. "
+                "Wrap it in sklearn.multioutput.MultiOutputClassifier."
+            )
+        multilabel = _is_multilabel(y)
+        if reset:
+            self._multilabel_ = multilabel
+            self.classes_ = self._first_classes(y, classes)
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes must be those of the first call of partial_fit, "
+                f"{self.classes_}, or left out, got {classes!r}."
+            )
+        if multilabel != self._multilabel_:
+            raise ValueError(
+                "y holds one label a row in one call and an indicator matrix in the other, "
+                f"got {type_of_target(y)!r} after "
+                f"{'multilabel' if self._multilabel_ else 'multiclass'!r}."
+            )
+        if multilabel:
+            return (y.toarray() if sparse.issparse(y) else y).astype(np.uint8)
+        return self._one_hot(column_or_1d(y, warn=True))
+
+    def _first_classes(self, y, classes):
+        """The labels of a network that starts."""
+        if self._multilabel_:
+            return np.arange(y.shape[1])
+        found = np.unique(column_or_1d(y) if classes is None else column_or_1d(classes))
+        if len(found) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs at least 2 classes in y, got 1 class: "
+                f"{found.tolist()[0]!r}."
+            )
+        return found
+
+    def _one_hot(self, y):
+        """Labels as targets of the network: one output, for two classes, or one each."""
+        known = np.isin(y, self.classes_)
+        if not known.all():
+            raise ValueError(
+                f"warm_start=True needs the classes of the previous fit, partial_fit those "
+                f"of the first call, and y_val those of y: {self.classes_}, but y holds "
+                f"{np.unique(y[~known])}. Use fit with warm_start=False to start anew."
+            )
+        index = np.searchsorted(self.classes_, y)
+        if len(self.classes_) == 2:  # one output, as in scikit-learn's MLP
+            return index.astype(np.uint8)[:, np.newaxis]
+        targets = np.zeros((len(y), len(self.classes_)), np.uint8)
+        targets[np.arange(len(y)), index] = 1
+        return targets
+
+    def _weights(self, y, sample_weight):
+        if self.class_weight is None:
+            return sample_weight
+        y = y.toarray() if sparse.issparse(y) else np.asarray(y)
+        weight = np.ones(len(y)) if sample_weight is None else sample_weight.copy()
+        counted = np.flatnonzero(weight)
+        columns = y.reshape(len(y), -1).T
+        for column, given in zip(columns, self._class_weights(len(columns)), strict=True):
+            labels, index = np.unique(column[counted], return_inverse=True)
+            factors = compute_class_weight(
+                given,
+                classes=labels,
+                y=column[counted],
+                sample_weight=None if sample_weight is None else sample_weight[counted],
+            )
+            weight[counted] *= factors[index]
+        return weight
+
+    def _class_weights(self, n_columns):
+        """The parameter ``class_weight`` for each column of y."""
+        given = self.class_weight
+        given = given if isinstance(given, list) else [given] * n_columns
+        if len(given) != n_columns:
+            raise ValueError(
+                f"class_weight is a list of {len(given)}, but y has {n_columns} columns. "
+                "Give one dict for each."
+            )
+        return given
+
+    @property
+    def _exclusive(self):
+        """Whether the outputs are classes of which each row has one."""
+        return not self._multilabel_ and len(self.classes_) > 2
+
+    def _output_loss(self, n_outputs):
+        """The loss for these classes."""
+        if not isinstance(self.loss, Loss):
+            return _CLASSIFIER_LOSSES[self.loss](self._exclusive)
+        loss = resolve(self.loss, LOSSES)
+        if n_outputs == 1 and loss.activation == "softmax":
+            raise ValueError(
+                f"loss={self.loss!r} has a softmax of outputs, but two classes have one "
+                "output. Use loss='log_loss', or a loss with logistic outputs."
+            )
+        return loss
+
+    def _decide(self, outputs):
+        """What outputs of the network, or targets, speak for: 0 or 1, or a class index."""
+        if self._exclusive:
+            return outputs.argmax(axis=1)[:, np.newaxis]
+        return outputs > 0.5
+
+    def _score_outputs(self, outputs, targets, weight):
+        right = (self._decide(outputs) == self._decide(targets)).all(axis=1)
+        return np.average(right, weights=weight)
+
+    def _stratify(self, targets):
+        return None if self._multilabel_ else self._decide(targets)
+
+    def predict(self, X):
+        """Most probable class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Labels; an indicator matrix if that is what the network was fitted to.
+        """
+        decided = self._decide(self._outputs(X))
+        if self._multilabel_:
+            return decided.astype(np.int64)
+        return self.classes_[decided[:, 0].astype(np.intp)]
+
+    def predict_proba(self, X):
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        P : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``. Rows sum to 1, except where a row may
+            have several labels.
+        """
+        check_is_fitted(self)
+        if self._multilabel_:
+            return self._outputs(X)
+        if self.out_activation_ == "logistic" and not self._exclusive:
+            # Each from the log-odds: 1 - p would lose what is below the rounding of 1.
+            log_odds = self._outputs(X, link=False)
+            return expit(np.hstack([-log_odds, log_odds]))
+        P = self._outputs(X)
+        if not self._exclusive:
+            return np.hstack([1 - P, P])
+        return P if self.out_activation_ == "softmax" else _normalized(P)
+
+    def predict_log_proba(self, X):
+        """Logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_P : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``; -inf where a probability is zero.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def __sklearn_tags__(self):
+        """Tags that tell scikit-learn what this estimator takes and gives."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _is_multilabel(y):
+    """Whether y is an indicator matrix."""
+    return type_of_target(y) == "multilabel-indicator"
+
+
+def _normalized(P):
+    """Rows divided by their sum; alike where that is zero."""
+    total = P.sum(axis=1, keepdims=True)
+    uniform = np.full_like(P, 1 / P.shape[1])
+    return np.divide(P, total, out=uniform, where=total > 0)
+
+
+class BaseNetworkRegressor(RegressorMixin, BaseSupervised):
+    """Base class of the regressors: what the outputs of a network mean as numbers."""
+
+    _parameter_constraints: dict = {
+        **BaseSupervised._parameter_constraints,
+        "loss": named(LOSSES, Loss),
+    }
+
+    @available_if(_makes_steps)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Run one epoch over X and y, going on from where the last call ended.
+
+        The rows are taken in mini-batches of ``batch_size``. The optimiser's moments and
+        the time of the schedules go on from call to call: one call is one epoch, and a
+        schedule over the whole fit has ended after ``max_iter`` calls. ``early_stopping``
+        is not for parts of data, and ``tol`` is not used.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            A part of the training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, 0 or more; None for all alike.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X is not a finite 2-d array or y cannot be targets.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def _check_targets(self, y, reset):
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        Y = y.reshape(len(y), -1)
+        resolve(self.loss, LOSSES).check_targets(Y)
+        with np.errstate(over="ignore"):
+            if not np.isfinite(Y.astype(self.dtype)).all():
+                raise ValueError(
+                    f"y holds values that are too large for dtype={self.dtype!r}, up to "
+                    f"{np.abs(Y).max():g}. Scale y, for example with "
+                    "TransformedTargetRegressor, or use dtype='float64'."
+                )
+        return Y
+
+    def _output_loss(self, n_outputs):
+        """The loss that the parameter names."""
+        return resolve(self.loss, LOSSES)
+
+    def _split(self, targets, rows, random_state):
+        rows, held_out = super()._split(targets, rows, random_state)
+        if len(held_out) < 2:
+            raise ValueError(
+                f"early_stopping=True would hold out validation_fraction="
+                f"{self.validation_fraction:g} of {len(rows) + 1} rows, which is one, and "
+                "R^2 needs two. Use more rows or a larger validation_fraction."
+            )
+        return rows, held_out
+
+    def _score_outputs(self, outputs, targets, weight):
+        if not np.isfinite(outputs).all():
+            return -np.inf
+        return r2_score(targets, outputs, sample_weight=weight)
+
+    def predict(self, X):
+        """Outputs of the network for each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            One-dimensional where there is one output.
+        """
+        outputs = self._outputs(X)
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
