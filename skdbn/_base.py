@@ -187,9 +187,9 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             self._split(data.Y, training_rows, check_random_state(0))
         if keep and sizes != self._hidden_sizes_:
             raise ValueError(
-                f"warm_start=True and partial_fit need the hidden_layer_sizes of the "
-                f"previous fit, {tuple(self._hidden_sizes_)}, got {tuple(sizes)}. Use fit "
-                "with warm_start=False to start anew."
+                f"warm_start=True needs the hidden_layer_sizes of the previous fit, and so "
+                f"does partial_fit: {tuple(self._hidden_sizes_)}, got {tuple(sizes)}. Use "
+                "fit with warm_start=False to start anew."
             )
 
     def _check_solver(self, solver):

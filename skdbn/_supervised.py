@@ -211,14 +211,15 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
 
     def _check_targets(self, y, reset, classes=None):
         check_classification_targets(y)
-        if type_of_target(y) == "multiclass-multioutput":
+        multilabel = _is_multilabel(y)
+        values = np.unique(y.data if sparse.issparse(y) else y) if multilabel else ()
+        if type_of_target(y) == "multiclass-multioutput" or not {*values} <= {0, 1}:
             raise ValueError(
                 f"y must be one label a row or an indicator matrix of zeros and ones, got "
-                f"an array of shape {y.shape} with several labels in a column: "
-                f"{type(self).__name__} does not do multiclass-multioutput problems. "
-                "Wrap it in sklearn.multioutput.MultiOutputClassifier."
+                f"an array of shape {y.shape} with other labels: {type(self).__name__} "
+                "does not do multiclass-multioutput problems. Wrap it in "
+                "sklearn.multioutput.MultiOutputClassifier."
             )
-        multilabel = _is_multilabel(y)
         if reset:
             self._multilabel_ = multilabel
             self.classes_ = self._first_classes(y, classes)

@@ -2,14 +2,25 @@
 
 import numpy as np
 
-from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
+from skdbn import (
+    RBM,
+    DBNAutoencoder,
+    DBNClassifier,
+    DBNRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    StackedRBM,
+)
 from skdbn.units import Bernoulli
 
-NAMES = ["RBM", "StackedRBM", "DBNAutoencoder", "DBNClassifier", "MLPClassifier"]
-WITH_RBM = ["RBM", "StackedRBM", "DBNAutoencoder", "DBNClassifier"]
-WITH_LAYERS = ["StackedRBM", "DBNAutoencoder", "DBNClassifier", "MLPClassifier"]
-PRETRAINED = ["DBNAutoencoder", "DBNClassifier"]
 CLASSIFIERS = ["DBNClassifier", "MLPClassifier"]
+REGRESSORS = ["DBNRegressor", "MLPRegressor"]
+SUPERVISED = [*CLASSIFIERS, *REGRESSORS]
+PRETRAINED = ["DBNAutoencoder", "DBNClassifier", "DBNRegressor"]
+NETWORKS = ["DBNAutoencoder", *SUPERVISED]
+WITH_RBM = ["RBM", "StackedRBM", *PRETRAINED]
+WITH_LAYERS = ["StackedRBM", *NETWORKS]
+NAMES = ["RBM", *WITH_LAYERS]
 MAPPING_BACK = ["RBM", "StackedRBM", "DBNAutoencoder"]
 
 
@@ -37,6 +48,8 @@ def build(name, *, visible="bernoulli", **params):
         "DBNAutoencoder": lambda: DBNAutoencoder((4, 2), rbm=rbm, **quick),
         "DBNClassifier": lambda: DBNClassifier((4, 3), rbm=rbm, **quick),
         "MLPClassifier": lambda: MLPClassifier((4, 3), **quick),
+        "DBNRegressor": lambda: DBNRegressor((4, 3), rbm=rbm, **quick),
+        "MLPRegressor": lambda: MLPRegressor((4, 3), **quick),
     }
     return defaults[name]().set_params(**params)
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from _estimators import NAMES, PRETRAINED, build, own_score, small_rbm
+from _estimators import NAMES, NETWORKS, PRETRAINED, build, own_score, small_rbm
 from joblib import parallel_backend
 from sklearn.base import clone
 from sklearn.callback import FitCallback, ProgressBar, ScoringMonitor
@@ -27,6 +27,8 @@ STEPS = {
     "DBNAutoencoder": (("fit", "fine-tune", "epoch"), 3),
     "DBNClassifier": (("fit", "fine-tune", "epoch"), 3),
     "MLPClassifier": (("fit", "epoch"), 3),
+    "DBNRegressor": (("fit", "fine-tune", "epoch"), 3),
+    "MLPRegressor": (("fit", "epoch"), 3),
 }
 # All tasks that belong to the estimator itself, and how often each comes.
 TREES = {name: {("fit",): 1, step: n} for name, (step, n) in STEPS.items()}
@@ -160,7 +162,7 @@ def test_tasks_of_a_pipeline_in_a_grid_search(name, data):
     assert not any(is_leftover(a) for e in estimators_within(search) for a in vars(e))
 
 
-@pytest.mark.parametrize("name", ["MLPClassifier", "DBNClassifier", "DBNAutoencoder"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_tasks_of_lbfgs(name, data):
     recorder = Recorder()
     fitted = build(name, solver="lbfgs", max_iter=4).set_callbacks(recorder).fit(*data)

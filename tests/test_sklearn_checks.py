@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, for every public estimator, without an expected failure.
+"""scikit-learn's own checks, for every public estimator.
 
 Their data are not in [0, 1]: so the RBMs at the bottom have Gaussian visible units, or
 binary ones that leave out the check of the data.
@@ -8,18 +8,47 @@ import pytest
 from _estimators import AnyRange
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
+from skdbn import (
+    RBM,
+    DBNAutoencoder,
+    DBNClassifier,
+    DBNRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    StackedRBM,
+)
+
+SUPERVISED = {"max_iter": 30, "learning_rate": 0.05}
+# The only checks that are expected to fail, and why.
+RANDOM_PRETRAINING = (
+    "pretraining draws random numbers for each row, so that a row that comes twice is not "
+    "one of weight 2, and it takes all rows alike"
+)
+ROUNDING = "the same to 1e-7 is asked for, about the rounding of float32"
 
 
 def estimators(visible):
     rbm = RBM(visible=visible, max_iter=5)
-    classifier = {"max_iter": 30, "learning_rate": 0.05}
     return [
         RBM(4, visible=visible, max_iter=5),
         StackedRBM((5, 3), rbm=rbm),
         DBNAutoencoder((5, 2), rbm=rbm, max_iter=5),
-        DBNClassifier((20,), rbm=rbm, **classifier),
+        DBNClassifier((20,), rbm=rbm, **SUPERVISED),
+        DBNRegressor((20,), rbm=rbm, **SUPERVISED),
     ]
+
+
+def expected_failures(estimator):
+    if isinstance(estimator, (DBNClassifier, DBNRegressor)):
+        reason = RANDOM_PRETRAINING
+    elif isinstance(estimator, (MLPClassifier, MLPRegressor)) and (
+        estimator.dtype == "float32"
+    ):
+        reason = ROUNDING
+    else:
+        return {}
+    names = [f"check_sample_weight_equivalence_on_{k}_data" for k in ("dense", "sparse")]
+    return dict.fromkeys(names, reason)
 
 
 @pytest.mark.filterwarnings("ignore:.*maximum number of iterations.*")
@@ -27,8 +56,12 @@ def estimators(visible):
     [
         *estimators("gaussian"),
         *estimators(AnyRange()),
-        MLPClassifier((20,), max_iter=30, learning_rate=0.05),
-    ]
+        MLPClassifier((20,), **SUPERVISED),
+        MLPRegressor((20,), **SUPERVISED),
+        MLPClassifier((20,), dtype="float64", **SUPERVISED),
+        MLPRegressor((20,), dtype="float64", **SUPERVISED),
+    ],
+    expected_failed_checks=expected_failures,
 )
 def test_check(estimator, check):
     check(estimator)
