@@ -79,6 +79,11 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         """Score of the network on Examples, larger is better, and its mean loss."""
 
     @staticmethod
+    def _depth(hidden_sizes):
+        """Number of layers of weights of a network with these hidden layers."""
+        return len(hidden_sizes) + 1
+
+    @staticmethod
     def _auto_batch_size(n_samples):
         """What ``batch_size="auto"`` means, at most; here as for an RBM."""
         return auto_batch_size(n_samples)
@@ -180,7 +185,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         """Raise now what would be raised after the hours of pretraining, or not at all."""
         solver = resolve(self.solver, SOLVERS)
         sizes = layer_sizes(self.hidden_layer_sizes)
-        self._schedules(solver, len(sizes) + 1)
+        self._schedules(solver, self._depth(sizes))
         self._check_solver(solver)
         if self._holds_out(held_out):
             training_rows = self._training_rows(data)

@@ -30,8 +30,11 @@ class Network:
     def __init__(self, coefs, intercepts, activations, loss):
         self.coefs = coefs
         self.intercepts = intercepts
-        self.activations = [resolve(activation, ACTIVATIONS) for activation in activations]
-        self.loss = resolve(loss, LOSSES)
+        # Objects have been checked, and predictions of a single row are not to do it again.
+        self.activations = [
+            resolve(a, ACTIVATIONS) if isinstance(a, str) else a for a in activations
+        ]
+        self.loss = resolve(loss, LOSSES) if isinstance(loss, str) else loss
 
     def astype(self, dtype):
         """The same network in another precision; nothing is copied if it is the same."""
@@ -250,7 +253,8 @@ class Backprop:
             a = product(a, coef, self.layers[i + 1][part])
             if i < len(network.activations):
                 network.activations[i].forward(a, network.intercepts[i])
-                a = self._disturb(i + 1, a, part)
+                if self.noisy[i + 1]:
+                    a = self._disturb(i + 1, a, part)
         network.loss.gradient(a, network.intercepts[-1], target, losses)
         loss, delta = self._weigh(a, losses, data.weight, rows[part], n)
         for i in reversed(range(self.lowest + 1, len(network.coefs))):
@@ -270,9 +274,7 @@ class Backprop:
         return a
 
     def _disturb(self, layer, a, part):
-        """What a layer hands on: itself, or what noise makes of a copy."""
-        if layer >= len(self.noisy) or not self.noisy[layer]:
-            return a
+        """What noise makes of a copy of a layer."""
         disturbed = self.inputs[layer][part]
         disturbed[:] = a
         self.noise.forward(layer, disturbed, part.start)
@@ -282,7 +284,7 @@ class Backprop:
     def _weigh(a, losses, weight, rows, n):
         """Summed loss of the rows, and their derivatives as parts of a mean, in place."""
         if weight is None:
-            return float(losses.sum()), np.divide(a, n, out=a)
+            return float(np.add.reduce(losses)), np.divide(a, n, out=a)
         weight = weight[rows]
         share = (weight / n).astype(a.dtype)
         return float(weight @ losses), np.multiply(a, share[:, np.newaxis], out=a)

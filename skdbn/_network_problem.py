@@ -150,12 +150,17 @@ class NetworkProblem:
 
     def _numbers(self, t):
         """What a step depends on, for each layer."""
-        rates = [rate(t, self.max_iter) for rate in self.learning_rates]
-        first = self.solver.begin(self.state, rates[0], t, self.max_iter)
-        if len(rates) == 1:
-            return [first] * len(self.backprop.network.coefs)
+        first, *others = self.learning_rates
+        rate = first(t, self.max_iter)
+        numbers = self.solver.begin(self.state, rate, t, self.max_iter)
+        if not others:
+            return [numbers] * (len(self.below_head) + 1)
         n_steps = self.state["n_steps"]
-        return [self.solver.numbers(n_steps, rate, t, self.max_iter) for rate in rates]
+        rates = [rate(t, self.max_iter) for rate in others]
+        return [
+            numbers,
+            *(self.solver.numbers(n_steps, rate, t, self.max_iter) for rate in rates),
+        ]
 
     def _limit_weights(self):
         """Shrink the weights into hidden units whose norm is too large."""

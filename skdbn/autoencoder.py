@@ -285,6 +285,10 @@ class DBNAutoencoder(
         data = check_rows(self, X, reset=reset)
         return Examples(data, data)
 
+    @staticmethod
+    def _depth(hidden_sizes):
+        return 2 * len(hidden_sizes)
+
     def _max_subtasks(self):
         return super()._max_subtasks() if self.pretrain else self.max_iter
 
@@ -297,8 +301,8 @@ class DBNAutoencoder(
         self._pretrain(task, rows, self._prototypes(), random_state)
         up, down = self.stack_._encoder(), self.stack_._decoder()
         coefs, intercepts, activations = (a + b for a, b in zip(up, down, strict=True))
-        loss = self.loss or self.stack_[0]._energy().visible.loss
-        return Network(coefs, intercepts, activations[:-1], loss)
+        visible = self.stack_[0]._energy().visible
+        return Network(coefs, intercepts, activations[:-1], self._output_loss(visible))
 
     def _random_start(self, n_features, random_state):
         """A network of the layers that there would be, from random weights."""
@@ -315,8 +319,12 @@ class DBNAutoencoder(
             )
         ]
         coefs, intercepts = map(list, zip(*layers, strict=True))
-        loss = self.loss or resolve(prototypes[0].visible, UNITS).loss
-        return Network(coefs, intercepts, activations, loss)
+        visible = resolve(prototypes[0].visible, UNITS)
+        return Network(coefs, intercepts, activations, self._output_loss(visible))
+
+    def _output_loss(self, visible):
+        """The loss that the parameter names, or that of the visible units."""
+        return resolve(self.loss or visible.loss, LOSSES)
 
     def _prototypes(self):
         """The parameter ``rbm`` with the units of the code in the topmost RBM."""
