@@ -88,9 +88,9 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         """What ``batch_size="auto"`` means, at most; here as for an RBM."""
         return auto_batch_size(n_samples)
 
-    def _max_subtasks(self):
-        """Number of callback tasks below the root of a fit."""
-        return self.max_iter
+    def _max_subtasks(self, max_iter):
+        """Number of callback tasks below the root of a fit of some epochs."""
+        return max_iter
 
     def _training_task(self, task, max_iter):
         """The callback task whose subtasks are the epochs."""
@@ -112,7 +112,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             rows = stack_rows(rows, check_rows(self, X_unlabeled))
         self._check_before_pretraining(data, rows, held_out, keep)
         random_state = check_random_state(self.random_state)
-        task = Task.root(self, X, y, max_subtasks=self._max_subtasks())
+        task = Task.root(self, X, y, max_subtasks=self._max_subtasks(self.max_iter))
         network = (
             self._network()
             if keep
@@ -139,7 +139,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         state = None if first else self._partial_state_
         # One stream of random numbers for all calls.
         random_state = state[0] if state else check_random_state(self.random_state)
-        task = Task.root(self, X, y, max_subtasks=self._max_subtasks())
+        task = Task.root(self, X, y, max_subtasks=self._max_subtasks(1))
         network = (
             self._start(task, data.X, data.Y.shape[1], random_state)
             if first

@@ -87,6 +87,7 @@ class NetworkProblem:
             # A copy, so that a step that fails leaves the caller's state alone.
             self.state = deepcopy(state)
             self.theta[:] = self.state.pop("theta")
+            self.backprop.freeze(self.state.pop("frozen"))
 
     def learning_rate(self, t, max_iter):
         """The largest step size of a layer at time t."""
@@ -109,7 +110,7 @@ class NetworkProblem:
 
     def leave(self):
         """What another problem needs to go on from here."""
-        return {**self.state, "theta": self.theta}
+        return {**self.state, "theta": self.theta, "frozen": self.backprop.frozen}
 
     def step(self, rows, t):
         """Make a step of the optimiser on a batch; returns the loss before it."""

@@ -173,7 +173,8 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         The rows are taken in mini-batches of ``batch_size``. The optimiser's moments and
         the time of the schedules go on from call to call: one call is one epoch, and a
         schedule over the whole fit has ended after ``max_iter`` calls. ``early_stopping``
-        is not for parts of data, and ``tol`` is not used.
+        is not for parts of data, and ``tol`` is not used. A deep belief network is
+        pretrained in the first call, on the rows of that call.
 
         Parameters
         ----------
@@ -416,7 +417,8 @@ class BaseNetworkRegressor(RegressorMixin, BaseSupervised):
         The rows are taken in mini-batches of ``batch_size``. The optimiser's moments and
         the time of the schedules go on from call to call: one call is one epoch, and a
         schedule over the whole fit has ended after ``max_iter`` calls. ``early_stopping``
-        is not for parts of data, and ``tol`` is not used.
+        is not for parts of data, and ``tol`` is not used. A deep belief network is
+        pretrained in the first call, on the rows of that call.
 
         Parameters
         ----------

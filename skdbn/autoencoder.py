@@ -289,8 +289,8 @@ class DBNAutoencoder(
     def _depth(hidden_sizes):
         return 2 * len(hidden_sizes)
 
-    def _max_subtasks(self):
-        return super()._max_subtasks() if self.pretrain else self.max_iter
+    def _max_subtasks(self, max_iter):
+        return super()._max_subtasks(max_iter) if self.pretrain else max_iter
 
     def _training_task(self, task, max_iter):
         return super()._training_task(task, max_iter) if self.pretrain else task

@@ -368,7 +368,7 @@ class PretrainedMixin:
 
     _rbm_constraints: dict = {"rbm": [RBM, list, tuple, FrozenEstimator, None]}
 
-    def _max_subtasks(self):
+    def _max_subtasks(self, max_iter):
         return 2  # pretraining, fine-tuning
 
     def _training_task(self, task, max_iter):

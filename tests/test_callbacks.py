@@ -5,7 +5,16 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from _estimators import NAMES, NETWORKS, PRETRAINED, build, own_score, small_rbm
+from _estimators import (
+    CLASSIFIERS,
+    NAMES,
+    NETWORKS,
+    PRETRAINED,
+    SUPERVISED,
+    build,
+    own_score,
+    small_rbm,
+)
 from joblib import parallel_backend
 from sklearn.base import clone
 from sklearn.callback import FitCallback, ProgressBar, ScoringMonitor
@@ -179,6 +188,22 @@ def test_each_partial_fit_is_a_fit_of_one_epoch(data):
         assert_balanced(recorder)
         assert recorder.counts("end") == {("fit",): 1, ("fit", "epoch"): 1}
         recorder.events.clear()
+
+
+@pytest.mark.parametrize("name", SUPERVISED)
+def test_each_partial_fit_of_a_network_is_a_fit_of_one_epoch(name, data):
+    X, y = data
+    network, recorder = build(name).set_callbacks(Propagated()), Recorder()
+    known = {"classes": np.unique(y)} if name in CLASSIFIERS else {}
+    network.set_callbacks(recorder).partial_fit(X, y, **known)
+    first = recorder.counts("end")
+    assert first == {**TREES[name], STEPS[name][0]: 1}
+    assert_balanced(recorder)
+    recorder.events.clear()
+    network.partial_fit(X, y)
+    first.pop(("fit", "pretrain"), None)
+    assert recorder.counts("end") == first
+    assert_balanced(recorder)
 
 
 def test_early_stopping_ends_all_tasks(data):

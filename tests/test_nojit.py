@@ -9,12 +9,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from skdbn import RBM, DBNClassifier
+from skdbn import RBM, DBNClassifier, MLPRegressor
 from skdbn._energy import Energy
 from skdbn._random import Stream
 from skdbn._threads import share
 from skdbn.activations import ACTIVATIONS
 from skdbn.losses import LOSSES
+from skdbn.optimizers import SGD, Averaged, Clipped
 from skdbn.units import UNITS
 
 
@@ -58,6 +59,12 @@ def small_results():
             dbn.fit(X, y)
         results[f"probabilities, {solver}"] = dbn.predict_proba(X)
         results[f"losses, {solver}"] = dbn.loss_curve_
+    noisy = {"dropout": 0.3, "input_noise": 0.1, "l1_ratio": 0.5, "max_norm": 0.9}
+    mlp = MLPRegressor((5, 4), batch_size=7, max_iter=2, random_state=0, **noisy)
+    mlp.set_params(solver=Averaged(Clipped(SGD(), 0.5)), activation="softplus")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        results["numbers"] = mlp.fit(X, y, sample_weight=1.0 + y).predict(X)
     with threadpool_limits(4, user_api="blas"):
         results["shared"] = share(abs, range(-20, 0))
     return results

@@ -63,6 +63,16 @@ def test_head_first_is_two_fits():
         np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
+def test_the_head_comes_first_in_parts_too():
+    y, options = target("MLPRegressor"), {"head_max_iter": 2, "shuffle": False}
+    fitted = build("MLPRegressor", max_iter=4, **options).fit(X, y)
+    parts = build("MLPRegressor", max_iter=4, **options)
+    for _ in range(4):
+        parts.partial_fit(X, y)
+    for a, b in zip(fitted.coefs_, parts.coefs_, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_patience_begins_after_the_head():
     y = target("MLPRegressor")
     mlp = build(
