@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._batches import auto_batch_size, check_rows, map_blocks, output_dtype, stack_rows
 from ._network import Network
-from ._network_problem import NetworkProblem
+from ._network_history import Validation, describe, history_of
+from ._network_problem import NetworkProblem, layer_schedules
 from ._noise import Dropout, GaussianNoise, Noise
 from ._params import named, resolve
 from ._random import Stream
@@ -21,7 +22,7 @@ from ._sklearn import Interval, Options, StrOptions, fit_method
 from ._training import Monitor, Task, run_epochs, run_full_batch
 from .activations import ACTIVATIONS, Logistic
 from .optimizers import SOLVERS, FullBatchOptimizer, MiniBatchOptimizer, Optimizer
-from .schedules import Schedule, as_schedule
+from .schedules import Schedule
 
 
 class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
@@ -185,7 +186,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         """Raise now what would be raised after the hours of pretraining, or not at all."""
         solver = resolve(self.solver, SOLVERS)
         sizes = layer_sizes(self.hidden_layer_sizes)
-        self._schedules(solver, self._depth(sizes))
+        layer_schedules(self.learning_rate, solver, self._depth(sizes))
         self._check_solver(solver)
         if self._holds_out(held_out):
             training_rows = self._training_rows(data)
@@ -209,33 +210,6 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
                     f"Use such a solver, or leave {name} out."
                 )
 
-    def _schedules(self, solver, n_layers):
-        """The step sizes as a list of schedules, and the layers that do not learn."""
-        rates = self.learning_rate
-        rates = list(rates) if isinstance(rates, (list, tuple)) else [rates]
-        if len(rates) not in (1, n_layers):
-            raise ValueError(
-                f"learning_rate is a list of {len(rates)}, but the network has {n_layers} "
-                "layers of weights, the output layer included. Give one for each, from "
-                "the bottom, or a single one."
-            )
-        rates = [solver.learning_rate if rate == "auto" else rate for rate in rates]
-        for rate in rates:
-            if not isinstance(rate, (Real, Schedule)) or (
-                isinstance(rate, Real) and not 0 <= rate < np.inf
-            ):
-                raise ValueError(
-                    "learning_rate must hold positive numbers, schedules, 'auto', or 0 for "
-                    f"a layer that is to stay as it is, got {rate!r}."
-                )
-        frozen = [i for i, rate in enumerate(rates) if rate == 0]
-        if len(frozen) == len(rates):
-            raise ValueError(
-                f"learning_rate={self.learning_rate!r} leaves every layer as it is. Give "
-                "one layer a learning rate above 0."
-            )
-        return [as_schedule(rate) for rate in rates], frozen
-
     # -- training -----------------------------------------------------------------------
     def _train(self, task, network, data, held_out, random_state):
         """Train a network and store the result; returns a function that tells it."""
@@ -245,7 +219,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             rows, test_rows = self._split(data.Y, rows, random_state)
             held_out = data.take(test_rows)
         problem = self._problem(network, data, rows, random_state)
-        validation = held_out and _Validation(self._evaluate, problem, held_out)
+        validation = held_out and Validation(self._evaluate, problem, held_out)
         patient = self.tol is not None or (by_score and validation is not None)
         monitor = Monitor(
             self,
@@ -258,9 +232,9 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         )
 
         def history():
-            return _history(monitor, validation)
+            return history_of(monitor, validation)
 
-        attributes = _describe(problem, history)
+        attributes = describe(problem, history)
         if problem.full_batch:
             run_full_batch(problem, monitor, task, attributes)
         else:
@@ -282,9 +256,9 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 
         def history():
             n_evaluations = n_before + problem.backprop.n_evaluations
-            return {**_history(monitor, None, losses), "n_evaluations_": n_evaluations}
+            return {**history_of(monitor, None, losses), "n_evaluations_": n_evaluations}
 
-        attributes = _describe(problem, history)
+        attributes = describe(problem, history)
         shuffling = random_state if self.shuffle else None
         run_epochs(problem, rows, shuffling, monitor, task, attributes)
         vars(self).update(attributes(copy=np.asarray))
@@ -293,7 +267,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
     def _problem(self, network, data, rows, random_state, state=None):
         """What the loop is to train, with the parameters' names turned into objects."""
         solver, depth = resolve(self.solver, SOLVERS), len(network.coefs)
-        rates, frozen = self._schedules(solver, depth)
+        rates, frozen = layer_schedules(self.learning_rate, solver, depth)
         size = self.batch_size
         if size == "auto":
             size = self._auto_batch_size(len(rows))
@@ -421,51 +395,6 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         if tags.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-class _Validation:
-    """Scores what training has come to on held-out rows, and keeps the losses there."""
-
-    def __init__(self, evaluate, problem, data):
-        self.evaluate = evaluate
-        self.problem = problem
-        self.data = data
-        self.losses = []
-
-    def __call__(self):
-        score, loss = self.evaluate(self.problem.network, self.data)
-        self.losses.append(float(loss))
-        return float(score)
-
-
-def _describe(problem, history):
-    """A function that returns the fitted attributes so far."""
-
-    def attributes(copy=np.copy):
-        network = problem.network
-        return {
-            "coefs_": [copy(coef) for coef in network.coefs],
-            "intercepts_": [copy(intercept) for intercept in network.intercepts],
-            "n_evaluations_": problem.backprop.n_evaluations,
-            **history(),
-        }
-
-    return attributes
-
-
-def _history(monitor, validation, earlier=()):
-    """The fitted attributes that tell how training went, as in scikit-learn's MLP."""
-    losses = [*earlier, *monitor.losses]
-    scores = list(monitor.scores) if validation else None
-    return {
-        "n_iter_": len(losses),
-        "loss_": losses[-1] if losses else np.nan,
-        "loss_curve_": losses,
-        "best_loss_": None if monitor.by_score or not losses else min(losses),
-        "validation_scores_": scores,
-        "validation_loss_curve_": list(validation.losses) if validation else None,
-        "best_validation_score_": max(scores, default=None) if validation else None,
-    }
 
 
 def layer_sizes(hidden_layer_sizes):

@@ -286,8 +286,8 @@ class Backprop:
         if weight is None:
             return float(np.add.reduce(losses)), np.divide(a, n, out=a)
         weight = weight[rows]
-        share = (weight / n).astype(a.dtype)
-        return float(weight @ losses), np.multiply(a, share[:, np.newaxis], out=a)
+        factors = (weight / n).astype(a.dtype)[:, np.newaxis]
+        return float(weight @ losses), np.multiply(a, factors, out=a)
 
     def _learn_weights(self, inputs, m, n, penalize, learn, piece):
         """Gradient and step for the weights of some inputs of a layer; their penalty."""

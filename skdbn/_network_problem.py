@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from functools import partial
+from numbers import Real
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ._flat import limit_columns
 from ._network import Backprop
 from ._threads import share
 from .optimizers import FullBatchOptimizer, LineSearchOptimizer
+from .schedules import Schedule, as_schedule
 
 
 class NetworkProblem:
@@ -78,12 +80,14 @@ class NetworkProblem:
         self.max_norm = max_norm
         self.batch_size = batch_size
         self.max_iter = max_iter
-        self.head_max_iter = head_max_iter
+        depth = len(network.coefs)
         self.frozen = frozenset(frozen)
-        self.below_head = frozenset(range(len(network.coefs) - 1))
+        self.below_head = self.frozen.union(range(depth - 1))
+        self.head_max_iter = head_max_iter if len(self.below_head) < depth else 0
         self.backprop.freeze(self.frozen)
         self.state = solver.init_state(self.theta)
-        if state is not None:
+        # What another solver has left is of no use.
+        if state is not None and state.keys() == self.leave().keys():
             # A copy, so that a step that fails leaves the caller's state alone.
             self.state = deepcopy(state)
             self.theta[:] = self.state.pop("theta")
@@ -193,3 +197,32 @@ class NetworkProblem:
                     objective, self.theta, n_iter, tol, after_iteration
                 )
         return converged, loss
+
+
+def layer_schedules(learning_rate, solver, n_layers):
+    """The step sizes as a list of schedules, and the layers that do not learn."""
+    rates = learning_rate
+    rates = list(rates) if isinstance(rates, (list, tuple)) else [rates]
+    if len(rates) not in (1, n_layers):
+        raise ValueError(
+            f"learning_rate is a list of {len(rates)}, but the network has {n_layers} "
+            "layers of weights, the output layer included. Give one for each, from the "
+            "bottom, or a single one."
+        )
+    rates = [solver.learning_rate if rate == "auto" else rate for rate in rates]
+    for rate in rates:
+        number = isinstance(rate, Real)
+        if not (number or isinstance(rate, Schedule)) or (
+            number and not 0 <= rate < np.inf
+        ):
+            raise ValueError(
+                "learning_rate must hold positive numbers, schedules, 'auto', or 0 for a "
+                f"layer that is to stay as it is, got {rate!r}."
+            )
+    frozen = [i for i, rate in enumerate(rates) if rate == 0]
+    if len(frozen) == len(rates):
+        raise ValueError(
+            f"learning_rate={learning_rate!r} leaves every layer as it is. Give one layer "
+            "a learning rate above 0."
+        )
+    return [as_schedule(rate) for rate in rates], frozen

@@ -441,6 +441,7 @@ class BaseNetworkRegressor(RegressorMixin, BaseSupervised):
         return self._partial_fit(X, y, sample_weight)
 
     def _check_targets(self, y, reset):
+        y = y.toarray() if sparse.issparse(y) else y
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         Y = y.reshape(len(y), -1)

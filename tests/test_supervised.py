@@ -394,6 +394,24 @@ def test_partial_fit_goes_on_after_fit_and_after_a_failure():
         np.testing.assert_array_equal(a, c)
 
 
+def test_partial_fit_with_another_solver_starts_from_rest():
+    y = target("MLPRegressor")
+    mlp = build("MLPRegressor", solver="adam").partial_fit(X, y)
+    start = [[a.copy() for a in part] for part in (mlp.coefs_, mlp.intercepts_)]
+    mlp.set_params(solver="sgd", shuffle=False).partial_fit(X, y)
+    fresh = build("MLPRegressor", solver="sgd", shuffle=False, init=start, max_iter=1)
+    np.testing.assert_array_equal(mlp.coefs_[0], fresh.fit(X, y).coefs_[0])
+    assert mlp.n_iter_ == 2
+
+
+def test_sparse_targets_of_a_regressor():
+    y = sparse.csr_array(np.where(X > 0.5, X, 0))
+    found = build("MLPRegressor").fit(X, y).predict(X)
+    np.testing.assert_array_equal(
+        found, build("MLPRegressor").fit(X, y.toarray()).predict(X)
+    )
+
+
 # -- validation sets ----------------------------------------------------------------------
 SCORE = {"Classifier": accuracy_score, "Regressor": r2_score}
 
