@@ -1,8 +1,9 @@
 """Deep belief networks for supervised learning."""
 
 from ._base import glorot_layer
+from ._classifier import BaseNetworkClassifier
 from ._network import Network
-from ._supervised import BaseNetworkClassifier, BaseNetworkRegressor
+from ._regressor import BaseNetworkRegressor
 from .stack import PretrainedMixin
 
 

@@ -7,9 +7,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ._base import glorot_layer, layer_sizes
+from ._classifier import BaseNetworkClassifier
 from ._network import Network
 from ._params import named
-from ._supervised import BaseNetworkClassifier, BaseNetworkRegressor
+from ._regressor import BaseNetworkRegressor
 from .activations import ACTIVATIONS, Activation
 
 
