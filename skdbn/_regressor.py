@@ -2,9 +2,7 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import (
-    RegressorMixin,
-)
+from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
@@ -21,6 +19,8 @@ class BaseNetworkRegressor(RegressorMixin, BaseSupervised):
         **BaseSupervised._parameter_constraints,
         "loss": named(LOSSES, Loss),
     }
+
+    _numeric_targets = True
 
     @available_if(makes_steps)
     def partial_fit(self, X, y, sample_weight=None):

@@ -4,26 +4,23 @@ from functools import partial
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import (
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._base import BaseNetwork
 from ._batches import ACCEPTED_DTYPES, Examples, map_blocks
-from ._params import resolve
 from ._sklearn import Interval, check_sample_weight
 from .optimizers import SOLVERS, FullBatchOptimizer
 
 
 def makes_steps(estimator):
     """Whether the solver can go on with a part of the data."""
-    if isinstance(resolve(estimator.solver, SOLVERS), FullBatchOptimizer):
+    solver = estimator.solver
+    kind = SOLVERS.get(solver) if isinstance(solver, str) else type(solver)
+    if kind is not None and issubclass(kind, FullBatchOptimizer):
         raise AttributeError(
             f"partial_fit needs a solver that makes steps on batches, such as 'adam', but "
-            f"solver={estimator.solver!r} works on all rows at once."
+            f"solver={solver!r} works on all rows at once."
         )
     return True
 
@@ -35,6 +32,9 @@ class BaseSupervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetw
         **BaseNetwork._parameter_constraints,
         "head_max_iter": [Interval(Integral, 0, None, closed="left")],
     }
+
+    # Whether y is to be made numbers.
+    _numeric_targets = False
 
     def fit(
         self,
@@ -95,7 +95,7 @@ class BaseSupervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetw
             dtype=ACCEPTED_DTYPES,
             order="C",
             multi_output=True,
-            y_numeric=not isinstance(self, ClassifierMixin),
+            y_numeric=self._numeric_targets,
             reset=reset,
         )
         if sample_weight is not None:

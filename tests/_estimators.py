@@ -24,6 +24,17 @@ NAMES = ["RBM", *WITH_LAYERS]
 MAPPING_BACK = ["RBM", "StackedRBM", "DBNAutoencoder"]
 
 
+# A small table, and what to learn of it: labels, or numbers.
+rng = np.random.RandomState(0)
+ROWS = rng.uniform(size=(60, 5))
+LABELS = rng.randint(0, 3, 60)
+WEIGHT = rng.uniform(0, 2, 60)
+
+
+def target(name):
+    return LABELS if name in CLASSIFIERS else ROWS @ np.arange(5.0) + LABELS
+
+
 class AnyRange(Bernoulli):
     """Binary units that let any real number pass for a state."""
 

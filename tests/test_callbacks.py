@@ -190,6 +190,13 @@ def test_each_partial_fit_is_a_fit_of_one_epoch(data):
         recorder.events.clear()
 
 
+def test_tasks_without_pretraining(data):
+    recorder = Recorder()
+    build("DBNAutoencoder", pretrain=False).set_callbacks(recorder).fit(*data)
+    assert recorder.counts("end") == {("fit",): 1, ("fit", "epoch"): 3}
+    assert_balanced(recorder)
+
+
 @pytest.mark.parametrize("name", SUPERVISED)
 def test_each_partial_fit_of_a_network_is_a_fit_of_one_epoch(name, data):
     X, y = data

@@ -3,6 +3,8 @@
 import _oracles as oracle
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.datasets import make_classification
 from test_network import EVERY, make_network, twin_loss
@@ -182,6 +184,24 @@ def test_noise_is_normal(dtype):
     assert abs(z.mean(dtype=np.float64)) * np.sqrt(N) < 4
     assert abs((z**2).mean(dtype=np.float64) - 1) * np.sqrt(N / 2) < 4
     assert abs((z**3).mean(dtype=np.float64)) * np.sqrt(N / 15) < 4
+
+
+@given(
+    shape=st.tuples(st.integers(1, 9), st.integers(1, 6)),
+    cut=st.integers(0, 9),
+    part=st.sampled_from([Dropout(0.4), GaussianNoise(0.7)]),
+    dtype=st.sampled_from(oracle.DTYPES),
+)
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_rows_in_parts_are_the_rows_of_the_whole(shape, cut, part, dtype):
+    whole = np.ones(shape, dtype)
+    pieces, noise = whole.copy(), Noise([[part]], Stream(np.random.RandomState(4)))
+    noise.draw(shape[0], [shape[1]])
+    noise.forward(0, whole, 0)
+    cut = min(cut, shape[0])
+    noise.forward(0, pieces[cut:], cut)
+    noise.forward(0, pieces[:cut], 0)
+    np.testing.assert_array_equal(pieces, whole)
 
 
 def test_no_number_is_used_twice():

@@ -2,7 +2,18 @@
 
 import numpy as np
 import pytest
-from _estimators import CLASSIFIERS, NETWORKS, REGRESSORS, SUPERVISED, build, small_rbm
+from _estimators import (
+    CLASSIFIERS,
+    LABELS,
+    NETWORKS,
+    REGRESSORS,
+    SUPERVISED,
+    WEIGHT,
+    build,
+    small_rbm,
+    target,
+)
+from _estimators import ROWS as X
 from scipy import sparse
 from sklearn import neural_network
 from sklearn.base import clone
@@ -27,15 +38,6 @@ from skdbn.optimizers import Adam, Averaged
 from skdbn.schedules import Ramp
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-rng = np.random.RandomState(0)
-X = rng.uniform(size=(60, 5))
-LABELS = rng.randint(0, 3, 60)
-WEIGHT = rng.uniform(0, 2, 60)
-
-
-def target(name):
-    return LABELS if name in CLASSIFIERS else X @ np.arange(5.0) + LABELS
 
 
 # -- scikit-learn's networks --------------------------------------------------------------
@@ -377,6 +379,13 @@ def test_partial_fit_that_cannot_be(name):
     assert not hasattr(build(name, solver="lbfgs"), "partial_fit")
     with pytest.raises(ValueError, match="does not support early_stopping=True"):
         build(name, early_stopping=True).partial_fit(X, target(name), **known(name))
+
+
+def test_an_unknown_solver_is_told_by_fit():
+    mlp = build("MLPClassifier", solver="newton")
+    assert hasattr(mlp, "partial_fit")
+    with pytest.raises(ValueError, match="The 'solver' parameter of MLPClassifier must be"):
+        mlp.partial_fit(X, LABELS, [0, 1, 2])
 
 
 def test_partial_fit_goes_on_after_fit_and_after_a_failure():

@@ -4,24 +4,14 @@ import warnings
 
 import numpy as np
 import pytest
-from _estimators import CLASSIFIERS, NETWORKS, build
+from _estimators import NETWORKS, build, target
+from _estimators import ROWS as X
 from sklearn.exceptions import ConvergenceWarning
 
-from skdbn import (
-    MLPRegressor,
-)
+from skdbn import MLPRegressor
 from skdbn.optimizers import SGD, Adam, Averaged, Clipped
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-rng = np.random.RandomState(0)
-X = rng.uniform(size=(60, 5))
-LABELS = rng.randint(0, 3, 60)
-WEIGHT = rng.uniform(0, 2, 60)
-
-
-def target(name):
-    return LABELS if name in CLASSIFIERS else X @ np.arange(5.0) + LABELS
 
 
 # -- optimisers around optimisers ---------------------------------------------------------
