@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from scipy.stats import norm
 from sklearn.datasets import make_classification
 from test_network import EVERY, make_network, twin_loss
 from threadpoolctl import threadpool_limits
@@ -179,11 +180,22 @@ def test_dropout_keeps_the_mean(dtype):
 def test_noise_is_normal(dtype):
     x = np.full((N // 64, 64), 1, dtype)
     stream = Stream(np.random.RandomState(2))
-    GaussianNoise(0.5).forward(x, *stream.take(2 * x.size))
+    GaussianNoise(0.5).forward(x, *stream.take(x.size))
     z = (x - 1) / 0.5
     assert abs(z.mean(dtype=np.float64)) * np.sqrt(N) < 4
     assert abs((z**2).mean(dtype=np.float64) - 1) * np.sqrt(N / 2) < 4
     assert abs((z**3).mean(dtype=np.float64)) * np.sqrt(N / 15) < 4
+
+
+@pytest.mark.parametrize("dtype", oracle.DTYPES)
+def test_noise_is_the_quantile_of_the_bits(dtype):
+    x, stream = np.zeros((50, 40), dtype), Stream(np.random.RandomState(3))
+    start, key = stream.take(x.size)
+    GaussianNoise(1.0).forward(x, start, key)
+    bits = [oracle.squares32(int(start) + i, int(key)) for i in range(x.size)]
+    quantiles = [(1 - 2 * (b & 1)) * norm.isf(((b >> 1) + 0.5) * 2.0**-32) for b in bits]
+    np.testing.assert_allclose(x.ravel(), quantiles, atol=2e-6)
+    assert np.abs(quantiles).max() > 3  # where the other half of the table is used
 
 
 @given(
@@ -211,7 +223,7 @@ def test_no_number_is_used_twice():
         before = stream.position
         both.draw(n_rows, [4, 7, 6, 2])
         starts = [int(start) for layer in both.starts for start, _ in layer]
-        sizes = [2 * n_rows * 4, n_rows * 4, n_rows * 7, n_rows * 6]
+        sizes = [n_rows * 4, n_rows * 4, n_rows * 7, n_rows * 6]
         assert starts == (before + np.cumsum([0, *sizes[:-1]])).tolist()
         assert stream.position == before + sum(sizes)
 
