@@ -11,15 +11,18 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._batches import auto_batch_size, check_rows, map_blocks, output_dtype
+from ._batches import auto_batch_size, check_rows, map_blocks, output_dtype, stack_rows
 from ._network import Network
+from ._network_history import Validation, describe, history_of
+from ._network_problem import NetworkProblem, layer_schedules
+from ._noise import Dropout, GaussianNoise, Noise
 from ._params import named, resolve
-from ._problems import NetworkProblem
+from ._random import Stream
 from ._sklearn import Interval, Options, StrOptions, fit_method
 from ._training import Monitor, Task, run_epochs, run_full_batch
-from .losses import LOSSES
-from .optimizers import SOLVERS, FullBatchOptimizer, Optimizer
-from .schedules import Schedule, as_schedule
+from .activations import ACTIVATIONS, Logistic
+from .optimizers import SOLVERS, FullBatchOptimizer, MiniBatchOptimizer, Optimizer
+from .schedules import Schedule
 
 
 class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
@@ -33,11 +36,18 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "solver": named(SOLVERS, Optimizer),
         "alpha": [Interval(Real, 0, None, closed="left")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "max_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "input_dropout": [Interval(Real, 0, 1, closed="left")],
+        "input_noise": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "learning_rate": [
             Interval(Real, 0, None, closed="neither"),
             Schedule,
             StrOptions({"auto"}),
+            list,
+            tuple,
         ],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
@@ -54,28 +64,36 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         "random_state": ["random_state"],
     }
 
-    @abstractmethod
-    def _check_training_data(self, X, y, reset):
-        """Validate X and y; returns the rows and the targets of the network."""
+    # Epochs at the beginning that change the output layer alone, for those that have one.
+    head_max_iter = 0
 
     @abstractmethod
-    def _start(self, task, data, n_outputs, random_state):
-        """The network that training starts from."""
+    def _check_data(self, X, y, sample_weight, *, reset, **known):
+        """Validate rows and what the network is to say of them, as Examples."""
 
     @abstractmethod
-    def _held_out_score(self, network, data, targets):
-        """Score of the network on held-out rows, larger is better."""
+    def _start(self, task, rows, n_outputs, random_state):
+        """The network that training starts from; pretraining takes the rows."""
+
+    @abstractmethod
+    def _evaluate(self, network, data):
+        """Score of the network on Examples, larger is better, and its mean loss."""
+
+    @staticmethod
+    def _depth(hidden_sizes):
+        """Number of layers of weights of a network with these hidden layers."""
+        return len(hidden_sizes) + 1
 
     @staticmethod
     def _auto_batch_size(n_samples):
         """What ``batch_size="auto"`` means, at most; here as for an RBM."""
         return auto_batch_size(n_samples)
 
-    def _max_subtasks(self):
-        """Number of callback tasks below the root of a fit."""
-        return self.max_iter
+    def _max_subtasks(self, max_iter):
+        """Number of callback tasks below the root of a fit of some epochs."""
+        return max_iter
 
-    def _training_task(self, task):
+    def _training_task(self, task, max_iter):
         """The callback task whose subtasks are the epochs."""
         return task
 
@@ -83,62 +101,140 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         """What the held-out rows are to be stratified by."""
         return None
 
+    # -- fit ----------------------------------------------------------------------------
     @fit_method
-    def _fit(self, X, y):
+    def _fit(self, X, y=None, sample_weight=None, held_out=(None, None), X_unlabeled=None):
         """Fit, from start parameters or, with ``warm_start``, from those there are."""
         keep = self.warm_start and hasattr(self, "coefs_")
-        data, targets = self._check_training_data(X, y, reset=not keep)
-        self._check_before_pretraining(data, targets, keep)
+        data = self._check_data(X, y, sample_weight, reset=not keep)
+        held_out = self._check_held_out(*held_out)
+        rows = data.X
+        if X_unlabeled is not None:
+            rows = stack_rows(rows, check_rows(self, X_unlabeled))
+        self._check_before_pretraining(data, rows, held_out, keep)
         random_state = check_random_state(self.random_state)
-        task = Task.root(self, X, y, max_subtasks=self._max_subtasks())
+        task = Task.root(self, X, y, max_subtasks=self._max_subtasks(self.max_iter))
         network = (
             self._network()
             if keep
-            else self._start(task, data, targets.shape[1], random_state)
+            else self._start(task, rows, data.Y.shape[1], random_state)
         )
-        # What predictions need, so that later changes of parameters do not change them.
+        self._remember(network)
+        training = self._training_task(task, self.max_iter)
+        attributes = self._train(training, network, data, held_out, random_state)
+        # Only partial_fit goes on with what the optimiser knows, as large as the weights.
+        self._partial_state_ = None
+        return self._end(task, training, attributes)
+
+    @fit_method
+    def _partial_fit(self, X, y, sample_weight=None, **known):
+        """Run one epoch over X, from start parameters or from where the last call ended."""
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True: a part of the data says "
+                "little of the whole. Use fit, or watch a score of your own between calls."
+            )
+        first = not hasattr(self, "coefs_")
+        data = self._check_data(X, y, sample_weight, reset=first, **known)
+        self._check_before_pretraining(data, data.X, None, not first)
+        state = None if first else self._partial_state_
+        # One stream of random numbers for all calls.
+        random_state = state[0] if state else check_random_state(self.random_state)
+        task = Task.root(self, X, y, max_subtasks=self._max_subtasks(1))
+        network = (
+            self._start(task, data.X, data.Y.shape[1], random_state)
+            if first
+            else self._network()
+        )
+        self._remember(network)
+        training = self._training_task(task, 1)
+        attributes, problem = self._run_epoch(
+            training, network, data, random_state, state and state[1]
+        )
+        self._partial_state_ = (random_state, problem.leave())
+        return self._end(task, training, attributes)
+
+    def _remember(self, network):
+        """Store what predictions need, lest later changes of parameters change them."""
         self._architecture_ = (network.activations, network.loss)
         self._hidden_sizes_ = layer_sizes(self.hidden_layer_sizes)
-        self.n_outputs_ = targets.shape[1]
-        self.out_activation_ = LOSSES[network.loss].activation
+        self.n_outputs_ = network.sizes[-1]
+        self.out_activation_ = network.loss.activation
         self.n_layers_ = len(network.sizes)
-        training = self._training_task(task)
-        attributes = self._train(training, network, data, targets, random_state)
+
+    def _end(self, task, training, attributes):
+        """End the callback tasks of a fit."""
         if training is not task:
             training.end(attributes)
         task.end(attributes)
         return self
 
-    def _check_before_pretraining(self, data, targets, keep):
+    # -- what is checked before anything takes time --------------------------------------
+    def _check_held_out(self, X, y, sample_weight=None):
+        """The validation set that the user gives, as Examples, or None."""
+        if X is None and y is None:
+            return None
+        if X is None or y is None:
+            given, missing = ("y_val", "X_val") if X is None else ("X_val", "y_val")
+            raise ValueError(f"{given} is given without {missing}. Give both or neither.")
+        try:
+            return self._check_data(X, y, sample_weight, reset=False)
+        except ValueError as error:
+            raise ValueError(f"In the validation set, X_val and y_val: {error}") from error
+
+    def _check_before_pretraining(self, data, rows, held_out, keep):
         """Raise now what would be raised after the hours of pretraining, or not at all."""
         solver = resolve(self.solver, SOLVERS)
-        if self.learning_rate != "auto":
-            as_schedule(self.learning_rate)
-        if self.early_stopping and not isinstance(solver, FullBatchOptimizer):
-            self._split(targets, check_random_state(0))
         sizes = layer_sizes(self.hidden_layer_sizes)
+        layer_schedules(self.learning_rate, solver, self._depth(sizes))
+        self._check_solver(solver)
+        if self._holds_out(held_out):
+            training_rows = self._training_rows(data)
+            self._split(data.Y, training_rows, check_random_state(0))
         if keep and sizes != self._hidden_sizes_:
             raise ValueError(
-                f"warm_start=True needs the hidden_layer_sizes of the previous fit, "
-                f"{tuple(self._hidden_sizes_)}, got {tuple(sizes)}. Use warm_start=False "
-                "to start anew."
+                f"warm_start=True needs the hidden_layer_sizes of the previous fit, and so "
+                f"does partial_fit: {tuple(self._hidden_sizes_)}, got {tuple(sizes)}. Use "
+                "fit with warm_start=False to start anew."
             )
 
-    def _train(self, task, network, data, targets, random_state):
+    def _check_solver(self, solver):
+        """Raise where the solver cannot do what other parameters ask for."""
+        if isinstance(solver, MiniBatchOptimizer):
+            return
+        for name in ("dropout", "input_dropout", "input_noise", "max_norm"):
+            if getattr(self, name):
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} needs a solver that makes one step "
+                    f"for each batch, such as 'adam' or 'sgd', got solver={self.solver!r}. "
+                    f"Use such a solver, or leave {name} out."
+                )
+
+    # -- training -----------------------------------------------------------------------
+    def _train(self, task, network, data, held_out, random_state):
         """Train a network and store the result; returns a function that tells it."""
-        problem = self._problem(network, data, targets)
-        rows, monitor = self._monitor(problem, random_state)
+        rows = self._training_rows(data)
+        by_score = self.early_stopping and not self._full_batch
+        if self._holds_out(held_out):
+            rows, test_rows = self._split(data.Y, rows, random_state)
+            held_out = data.take(test_rows)
+        problem = self._problem(network, data, rows, random_state)
+        validation = held_out and Validation(self._evaluate, problem, held_out)
+        patient = self.tol is not None or (by_score and validation is not None)
+        monitor = Monitor(
+            self,
+            "loss",
+            patience=self.n_iter_no_change if patient else None,
+            tol=self.tol or 0.0,
+            validate=validation,
+            by_score=by_score,
+            grace=self.head_max_iter,
+        )
 
-        def attributes(copy=np.copy):
-            network = problem.network
-            return {
-                "coefs_": [copy(coef) for coef in network.coefs],
-                "intercepts_": [copy(intercept) for intercept in network.intercepts],
-                "n_iter_": len(monitor.losses),
-                "n_evaluations_": problem.backprop.n_evaluations,
-                **self._history(monitor),
-            }
+        def history():
+            return history_of(monitor, validation)
 
+        attributes = describe(problem, history)
         if problem.full_batch:
             run_full_batch(problem, monitor, task, attributes)
         else:
@@ -150,88 +246,144 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         vars(self).update(attributes(copy=np.asarray))
         return attributes
 
-    def _problem(self, network, data, targets):
+    def _run_epoch(self, task, network, data, random_state, state):
+        """Train for one more epoch and store the result, for ``partial_fit``."""
+        rows = self._training_rows(data)
+        problem = self._problem(network, data, rows, random_state, state)
+        losses, n_before = getattr(self, "loss_curve_", []), 0
+        if losses:
+            n_before = self.n_evaluations_
+        monitor = Monitor(self, "loss", epochs=range(len(losses), len(losses) + 1))
+
+        def history():
+            n_evaluations = n_before + problem.backprop.n_evaluations
+            return {**history_of(monitor, None, losses), "n_evaluations_": n_evaluations}
+
+        attributes = describe(problem, history)
+        shuffling = random_state if self.shuffle else None
+        run_epochs(problem, rows, shuffling, monitor, task, attributes)
+        vars(self).update(attributes(copy=np.asarray))
+        return attributes, problem
+
+    def _problem(self, network, data, rows, random_state, state=None):
         """What the loop is to train, with the parameters' names turned into objects."""
-        solver, n_samples = resolve(self.solver, SOLVERS), data.shape[0]
-        rate, size = self.learning_rate, self.batch_size
-        if rate == "auto":
-            rate = solver.learning_rate
+        solver, depth = resolve(self.solver, SOLVERS), len(network.coefs)
+        rates, frozen = layer_schedules(self.learning_rate, solver, depth)
+        size = self.batch_size
         if size == "auto":
-            size = self._auto_batch_size(n_samples)
+            size = self._auto_batch_size(len(rows))
         return NetworkProblem(
             network,
             data,
-            targets,
+            rows,
             solver,
-            learning_rate=as_schedule(rate),
+            learning_rates=rates,
+            frozen=frozen,
+            head_max_iter=self.head_max_iter,
             alpha=self.alpha,
-            batch_size=min(n_samples, size),
+            l1_ratio=self.l1_ratio,
+            max_norm=self.max_norm,
+            noise=self._noise(depth, random_state),
+            batch_size=min(len(rows), size),
             max_iter=self.max_iter,
             dtype=self.dtype,
+            state=state,
         )
 
-    def _monitor(self, problem, random_state):
-        """The rows to train on, and what watches the training."""
-        rows, validate = np.arange(problem.X.shape[0]), None
-        if self.early_stopping and not problem.full_batch:
-            rows, held_out = self._split(problem.Y, random_state)
-            validate = partial(
-                self._held_out_score,
-                problem.network,
-                problem.X[held_out],
-                problem.Y[held_out],
-            )
-        patient = self.tol is not None or validate is not None
-        return rows, Monitor(
-            self,
-            "loss",
-            patience=self.n_iter_no_change if patient else None,
-            tol=self.tol or 0.0,
-            validate=validate,
-        )
+    def _noise(self, depth, random_state):
+        """What training does to the inputs of each layer of weights, or None."""
+        inputs = [GaussianNoise(self.input_noise)] if self.input_noise else []
+        inputs += [Dropout(self.input_dropout)] if self.input_dropout else []
+        hidden = [Dropout(self.dropout)] if self.dropout else []
+        if not inputs and not hidden:
+            return None
+        return Noise([inputs, *[hidden] * (depth - 1)], Stream(random_state))
 
-    def _history(self, monitor):
-        """The fitted attributes that tell how training went, as in scikit-learn's MLP."""
-        losses, scores = list(monitor.losses), list(monitor.scores)
-        validated = monitor.validate is not None
-        return {
-            "loss_": losses[-1] if losses else np.nan,
-            "loss_curve_": losses,
-            "best_loss_": None if validated or not losses else min(losses),
-            "validation_scores_": scores if validated else None,
-            "best_validation_score_": max(scores, default=None) if validated else None,
-        }
+    @property
+    def _full_batch(self):
+        """Whether the solver works on all rows at once."""
+        return isinstance(resolve(self.solver, SOLVERS), FullBatchOptimizer)
 
-    def _split(self, targets, random_state):
+    def _holds_out(self, held_out):
+        """Whether a part of the training data is to be held out."""
+        return self.early_stopping and held_out is None and not self._full_batch
+
+    @staticmethod
+    def _training_rows(data):
+        """The rows that count for something."""
+        if data.weight is None:
+            return np.arange(data.X.shape[0])
+        return np.flatnonzero(data.weight)
+
+    def _split(self, targets, rows, random_state):
         """Rows to train on and rows held out for early stopping."""
         try:
             return train_test_split(
-                np.arange(targets.shape[0]),
+                rows,
                 test_size=self.validation_fraction,
                 random_state=random_state,
-                stratify=self._stratify(targets),
+                stratify=self._stratify(targets[rows]),
             )
         except ValueError as error:
             raise ValueError(
                 f"early_stopping=True cannot hold out validation_fraction="
-                f"{self.validation_fraction:g} of {targets.shape[0]} rows: {error} Use "
+                f"{self.validation_fraction:g} of {len(rows)} rows: {error} Use "
                 "more rows, another validation_fraction, or early_stopping=False."
             ) from error
+
+    # -- the fitted network --------------------------------------------------------------
+    def layer_activations(self, X):
+        """Activations of every layer above the input.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        activations : list of ndarray of shape (n_samples, n_units)
+            One array for each hidden layer, from the bottom, and one of the outputs. They
+            are views of one array, which holds all of them.
+        """
+        network, data = self._network_and_data(X)
+        sizes = network.sizes[1:]
+
+        def side_by_side(rows):
+            return np.hstack(network.layers(rows))
+
+        everything = map_blocks(
+            side_by_side, data, network.dtype, sum(sizes), multiplies=True
+        )
+        return np.split(everything, np.cumsum(sizes)[:-1], axis=1)
 
     def _network(self):
         """The network of the fitted parameters."""
         return Network(self.coefs_, self.intercepts_, *self._architecture_)
 
-    def _outputs(self, X, n_layers=None, link=True):
-        """What ``Network.predict`` gives for rows X."""
+    def _encoder(self):
+        """Weights, biases and activations of what ``transform`` goes through."""
+        check_is_fitted(self)
+        n = self._n_encoding_layers
+        return self.coefs_[:n], self.intercepts_[:n], self._architecture_[0][:n]
+
+    def _network_and_data(self, X):
+        """The network in the precision of the answer, and X as the blocks can read it."""
         check_is_fitted(self)
         data = check_rows(self, X)
-        network = self._network().astype(output_dtype(data, self.dtype))
+        return self._network().astype(output_dtype(data, self.dtype)), data
+
+    def _outputs(self, X, n_layers=None, link=True):
+        """What ``Network.predict`` gives for rows X."""
+        network, data = self._network_and_data(X)
         depth = len(network.coefs) if n_layers is None else n_layers
         predict = partial(network.predict, n_layers=depth, link=link)
         return map_blocks(
             predict, data, network.dtype, network.sizes[depth], multiplies=True
         )
+
+    @property
+    def _n_features_out(self):
+        return len(self.intercepts_[self._n_encoding_layers - 1])
 
     def __sklearn_is_fitted__(self):
         """Whether there are weights, which a fit that failed does not leave."""
@@ -263,7 +415,8 @@ def glorot_layer(fan_in, fan_out, activation, random_state, dtype):
     Uniform with the bound of Glorot & Bengio (2010), equation 16, and a smaller one for
     logistic units.
     """
-    bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / (fan_in + fan_out))
+    logistic = isinstance(resolve(activation, ACTIVATIONS), Logistic)
+    bound = np.sqrt((2.0 if logistic else 6.0) / (fan_in + fan_out))
     coef = random_state.uniform(-bound, bound, (fan_in, fan_out))
     intercept = random_state.uniform(-bound, bound, fan_out)
     return coef.astype(dtype, copy=False), intercept.astype(dtype, copy=False)

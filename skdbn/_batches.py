@@ -1,5 +1,7 @@
 """Level 0: rows of any accepted X, a batch or a block at a time."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, gen_batches
@@ -53,6 +55,29 @@ class ComputedRows:
         return np.sum(sums, axis=0) / len(self)
 
 
+class Examples(NamedTuple):
+    """Rows and what a network is to say of them.
+
+    Parameters
+    ----------
+    X : ndarray or CSR of shape (n_samples, n_inputs)
+    Y : ndarray or CSR of shape (n_samples, n_outputs)
+        Targets; X itself for a network that is to reconstruct it.
+    weight : ndarray of shape (n_samples,), default=None
+        How much each row counts; None for all alike.
+    """
+
+    X: object
+    Y: object
+    weight: object = None
+
+    def take(self, rows):
+        """Some of the rows, an array of int or a slice."""
+        X = self.X[rows]
+        Y = X if self.Y is self.X else self.Y[rows]
+        return Examples(X, Y, None if self.weight is None else self.weight[rows])
+
+
 def check_rows(estimator, X, reset=False):
     """Validate X for an estimator, copying nothing that blocks can be read from."""
     if isinstance(X, ComputedRows):  # ours: they come from rows that have been validated
@@ -65,6 +90,13 @@ def check_rows(estimator, X, reset=False):
         data = data.copy()  # entries of one cell count together, in squares too
         data.sum_duplicates()
     return data
+
+
+def stack_rows(*parts):
+    """Rows of several arrays, dense or CSR, below each other."""
+    if any(map(sparse.issparse, parts)):
+        return sparse.vstack(parts, format="csr")
+    return np.concatenate(parts)
 
 
 def check_codes(estimator, X):

@@ -6,9 +6,8 @@ from functools import partial
 import numpy as np
 from scipy import sparse
 
-from ._flat import flatten, views
+from ._flat import blend, flatten, squared_norm, views
 from ._kernels import kernel
-from ._penalties import move_towards
 from ._phases import Phases
 from ._threads import LEAST_UNITS, share, split
 from .optimizers import SGD
@@ -77,7 +76,7 @@ class EnergyProblem:
         self.gradient = np.empty_like(self.theta)
         self.gradients = views(self.gradient, self._shapes)
         self.sampler = sampler
-        self.learning_rate = learning_rate
+        self.schedule = learning_rate
         self.rate_factor = 1.0
         self.optimizer = SGD(momentum, nesterov=False)
         self.penalty = penalty
@@ -144,6 +143,10 @@ class EnergyProblem:
         """The parameters to keep: the averaged ones, where there are any."""
         return self.state["average"] if self.average else self.theta
 
+    def learning_rate(self, t, max_iter):
+        """Step size at time t."""
+        return self.rate_factor * self.schedule(t, max_iter)
+
     def model(self, theta):
         """The model with the parameters in a flat array, of which it has views."""
         return self._like.with_parameters(views(theta, self._shapes))
@@ -172,7 +175,8 @@ class EnergyProblem:
         errors, own = zip(*results, strict=True)
         data_sum = sum(part.data_sum for part in parts)
         self.gradients[1][:] = sum(part.model_sum for part in parts) - data_sum
-        move_towards(self.state["visible_mean"], data_sum / weight, _newest(data_sum))
+        mean = self.state["visible_mean"]
+        blend(data_sum / mean.dtype.type(weight), _newest(mean), mean)
         if self.own is not None:
             self.gradients[3][:] = sum(own)
         self._descend(n, weight, t)
@@ -208,7 +212,7 @@ class EnergyProblem:
         """Make a step with the gradient of n rows of a total weight."""
         W, b = self.energy.weights, self.gradients[1]
         pieces = split(len(W), LEAST_UNITS, 2 * n * W.size)
-        rate = self.rate_factor * self.learning_rate(t, self.max_iter)
+        rate = self.learning_rate(t, self.max_iter)
         form = partial(self._form, n, weight)
         if self.penalty.clip_norm is None:
             learn = self._learner(rate, weight, t)
@@ -221,7 +225,7 @@ class EnergyProblem:
             b -= sum(share(form_and_learn, pieces))
         else:  # the norm of the whole gradient comes before the step
             b -= sum(share(form, pieces))
-            norm = float(np.linalg.norm(self.gradient)) / weight
+            norm = np.sqrt(squared_norm(self.gradient)) / weight
             rate *= min(1.0, self.penalty.clip_norm / norm) if norm > 0 else 1.0
             learn = self._learner(rate, weight, t)
             share(learn, pieces)
@@ -242,7 +246,7 @@ class EnergyProblem:
         mean = self.state["hidden_mean"][components]
         counted = W.dtype.type(self.phases.count(n, weight))
         newest = self.penalty.excess(mean) - data / counted
-        move_towards(mean, newest, _newest(mean))
+        blend(newest, _newest(mean), mean)
         if not self.center:
             return 0.0
         back, decay = np.zeros_like(self.gradients[1]), self.penalty.l2 * weight
@@ -297,7 +301,7 @@ class EnergyProblem:
             n_steps = self.average * self.data.shape[0] / self.batch_size
             newest = 1 / min(self.state["n_averaged"] + 1, max(n_steps, 1))
             theta, mean = self.theta[where], self.state["average"][where]
-            move_towards(mean, theta, theta.dtype.type(newest))
+            blend(theta, theta.dtype.type(newest), mean)
 
 
 def _newest(x):

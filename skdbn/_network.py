@@ -4,10 +4,10 @@ from functools import partial
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import gen_batches
 
-from ._batches import load_rows, take_rows
-from ._flat import add_scaled, flatten, views
+from ._batches import load_rows
+from ._flat import add_scaled, add_sign, flatten, views
+from ._params import resolve
 from ._products import CSRRows, column_sums, left_gradient, product, product_transposed
 from ._threads import LEAST_ROWS, LEAST_UNITS, share, split
 from .activations import ACTIVATIONS
@@ -21,17 +21,20 @@ class Network:
     ----------
     coefs, intercepts : lists of ndarray
         ``coefs[i]`` has the shape (size of layer i, size of layer i + 1).
-    activations : list of str
+    activations : list of str or Activation
         One for each hidden layer.
-    loss : str
+    loss : str or Loss
         Its link is the activation of the output layer.
     """
 
     def __init__(self, coefs, intercepts, activations, loss):
         self.coefs = coefs
         self.intercepts = intercepts
-        self.activations = activations
-        self.loss = loss
+        # Objects have been checked, and predictions of a single row are not to do it again.
+        self.activations = [
+            resolve(a, ACTIVATIONS) if isinstance(a, str) else a for a in activations
+        ]
+        self.loss = resolve(loss, LOSSES) if isinstance(loss, str) else loss
 
     def astype(self, dtype):
         """The same network in another precision; nothing is copied if it is the same."""
@@ -39,6 +42,12 @@ class Network:
             [a.astype(dtype, copy=False) for a in p] for p in (self.coefs, self.intercepts)
         ]
         return Network(*cast, self.activations, self.loss)
+
+    def on(self, theta):
+        """The same layers with parameters that are views of a flat array."""
+        arrays, depth = [*self.coefs, *self.intercepts], len(self.coefs)
+        parts = views(theta, [array.shape for array in arrays])
+        return Network(parts[:depth], parts[depth:], self.activations, self.loss)
 
     @property
     def dtype(self):
@@ -55,13 +64,43 @@ class Network:
 
         Without the link the output layer gives its pre-activations.
         """
-        finishes = [ACTIVATIONS[name].forward for name in self.activations]
-        finishes.append(LOSSES[self.loss].link if link else ACTIVATIONS["identity"].forward)
-        layers = list(zip(self.coefs, self.intercepts, finishes, strict=True))
-        for coef, intercept, finish in layers[:n_layers]:
-            X = product(X, coef, np.empty((len(X), coef.shape[1]), self.dtype))
-            finish(X, intercept)
+        for i in range(len(self.coefs))[:n_layers]:
+            X = self._layer(i, X, link)
         return X
+
+    def layers(self, X):
+        """Outputs of all layers above the input for rows X."""
+        outputs = []
+        for i in range(len(self.coefs)):
+            X = self._layer(i, X)
+            outputs.append(X)
+        return outputs
+
+    def _layer(self, i, X, link=True):
+        """Output of a layer for that of the layer below."""
+        coef, intercept = self.coefs[i], self.intercepts[i]
+        Z = product(X, coef, np.empty((len(X), coef.shape[1]), self.dtype))
+        if i < len(self.activations):
+            self.activations[i].forward(Z, intercept)
+        elif link:
+            self.loss.link(Z, intercept)
+        else:
+            Z += intercept
+        return Z
+
+    def losses(self, Z, Y):
+        """Loss of each row, from pre-activations of the outputs and targets."""
+        losses = np.empty(len(Z))
+        target = np.empty_like(Z)
+        load_rows(Y, slice(0, len(Z)), target)
+        self.loss.gradient(Z.copy(), np.zeros(Z.shape[1], Z.dtype), target, losses)
+        return losses
+
+    def outputs(self, Z):
+        """Outputs, from their pre-activations."""
+        outputs = Z.copy()
+        self.loss.link(outputs, np.zeros(Z.shape[1], Z.dtype))
+        return outputs
 
 
 class Backprop:
@@ -77,129 +116,203 @@ class Backprop:
     n_rows : int
         The largest batch.
     alpha : float
-        L2 penalty on the weights, ``alpha / 2 * ||W||**2 / n_rows``.
+        Penalty on the weights, ``alpha / n_rows`` times
+        ``l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||**2``.
     dtype : dtype
         Precision of everything.
+    l1_ratio : float, default=0.0
+    noise : Noise, default=None
+        What is done to the inputs of each layer of weights.
+    apart : bool, default=False
+        Whether the biases of each layer are learned by themselves, not all at once.
     """
 
-    def __init__(self, network, n_rows, alpha, dtype):
-        arrays = [*network.coefs, *network.intercepts]
-        depth = len(network.coefs)
-
-        def divide(flat):
-            parts = views(flat, [array.shape for array in arrays])
-            return parts[:depth], parts[depth:]
-
+    def __init__(
+        self, network, n_rows, alpha, dtype, *, l1_ratio=0.0, noise=None, apart=False
+    ):
+        arrays, depth = [*network.coefs, *network.intercepts], len(network.coefs)
         self.theta = flatten(arrays, dtype)
-        self.gradient = np.empty_like(self.theta)
-        self.network = Network(*divide(self.theta), network.activations, network.loss)
-        self.coef_grads, self.intercept_grads = divide(self.gradient)
-        self.alpha = alpha
-        self.activations = [ACTIVATIONS[name] for name in network.activations]
-        self.loss = LOSSES[network.loss]
+        self.gradient = np.zeros_like(self.theta)
+        self.network = network.on(self.theta)
+        gradients = network.on(self.gradient)
+        self.coef_grads, self.intercept_grads = gradients.coefs, gradients.intercepts
+        self.l1, self.l2 = alpha * l1_ratio, alpha * (1.0 - l1_ratio)
+        self.noise = noise
+        self.noisy = [bool(noise and noise.layers[i]) for i in range(depth)]
         sizes = network.sizes
         self.layers = [np.empty((n_rows, size), dtype) for size in sizes[1:]]
         self.layers.insert(0, None)  # where dense rows come; CSR ones need no buffer
+        # What the weights are multiplied with: the layers, or what noise made of them.
+        self.inputs = [
+            np.empty_like(layer) if noisy and i else layer
+            for i, (layer, noisy) in enumerate(zip(self.layers, self.noisy, strict=False))
+        ]
         self.deltas = [np.empty((n_rows, size), dtype) for size in sizes[1:-1]]
         self.deltas.append(self.layers[-1])
         self.targets = np.empty((n_rows, sizes[-1]), dtype)
 
-        offsets = np.cumsum([0, *(coef.size for coef in network.coefs)])
-        self.offsets = [int(offset) for offset in offsets]
+        ends = np.cumsum([0, *(array.size for array in arrays)]).tolist()
+        self.offsets, self.bias_offsets = ends[: depth + 1], ends[depth:]
+        self.apart = apart
         self.n_evaluations = 0
         self._weight_slices_of = {}  # by the size of a batch
+        self.freeze(range(0))
 
-    def __call__(self, X, Y, rows, learn=None):
+    def freeze(self, layers):
+        """Choose the layers of weights, and their biases, that stay as they are."""
+        depth = len(self.coef_grads)
+        self.frozen = frozenset(layers)
+        learned = [i for i in range(depth) if i not in self.frozen]
+        self.lowest = min(learned)
+        self._weight_slices_of.clear()
+        self.gradient[:] = 0.0
+        if self.apart or self.frozen:
+            self.bias_slices = [(i, slice(*self.bias_offsets[i : i + 2])) for i in learned]
+        else:  # in one go
+            self.bias_slices = [(0, slice(self.bias_offsets[0], None))]
+        self._frozen_penalty = sum(
+            self._penalty(slice(*self.offsets[i : i + 2])) for i in self.frozen
+        )
+
+    def __call__(self, data, rows, learn=None):
         """Penalised mean loss over a batch of rows; its gradient is ``self.gradient``.
 
         Parameters
         ----------
-        X : ndarray or CSR of shape (n_samples, n_inputs)
-        Y : ndarray or CSR of shape (n_samples, n_outputs)
+        data : Examples
         rows : ndarray of int
         learn : callable, default=None
-            ``learn(where, decay)`` is called for slices of the parameters as soon as their
-            gradient is there, on several threads, to make a step against the gradient and
-            ``decay`` times the parameters. By default the latter is added to the gradient.
+            ``learn(layer, where, decay)`` is called for slices of the parameters as soon
+            as their gradient is there, on several threads, to make a step against the
+            gradient and ``decay`` times the parameters. By default the latter is added to
+            the gradient.
         """
-        n = len(rows)
         self.n_evaluations += 1
-        return self._batch(X, Y, rows, n, self.alpha, learn or self._add_decay) / n
+        n = _total(data, rows)
+        return self._batch(data, rows, n, True, learn or self._add_decay) / n
 
-    def full(self, X, Y):
-        """Penalised mean loss over all rows, a batch at a time, and its gradient."""
+    def full(self, data, rows):
+        """Penalised mean loss over many rows, a batch at a time, and its gradient."""
         self.n_evaluations += 1
-        n, loss, gradient = X.shape[0], 0.0, np.zeros_like(self.gradient)
-        for batch in gen_batches(n, len(self.targets)):
-            rows = np.arange(batch.start, batch.stop)
+        n, loss, gradient = _total(data, rows), 0.0, np.zeros_like(self.gradient)
+        for start in range(0, len(rows), len(self.targets)):
+            batch = rows[start : start + len(self.targets)]
             # The penalty counts once.
-            alpha = self.alpha if batch.start == 0 else 0.0
-            loss += self._batch(X, Y, rows, n, alpha, self._add_decay)
+            loss += self._batch(data, batch, n, start == 0, self._add_decay)
             gradient += self.gradient
         self.gradient[:] = gradient
         return loss / n, self.gradient
 
-    def _add_decay(self, where, decay):
-        """Add the derivative of the penalty to a slice of the gradient."""
+    def _add_decay(self, layer, where, decay):
+        """Add the derivative of the L2 penalty to a slice of the gradient."""
         if decay:
             factor = self.theta.dtype.type(decay)
             add_scaled(self.theta[where], factor, self.gradient[where])
 
-    def _batch(self, X, Y, rows, n, alpha, learn):
-        """Summed loss and penalty of some of n rows; the gradient is that of their mean."""
+    def _batch(self, data, rows, n, penalize, learn):
+        """Summed loss and penalty of some rows; the gradient is that of n rows' mean."""
         m = len(rows)
-        inputs = CSRRows(X, rows) if issparse(X) else self._input_buffer(X)[:m]
+        # Noise makes the zeros of CSR rows something else.
+        dense = self.noisy[0] or not issparse(data.X)
+        inputs = self._input_buffer(data.X)[:m] if dense else CSRRows(data.X, rows)
+        if self.noise is not None:
+            self.noise.draw(m, self.network.sizes)
         parts = split(m, LEAST_ROWS, 2 * m * self.offsets[-1])
-        losses = share(partial(self._pass, X, Y, rows, n), parts)
-        learn_weights = partial(self._learn_weights, inputs, m, alpha, n, learn)
+        losses = share(partial(self._pass, data, rows, n, dense), parts)
+        learn_weights = partial(self._learn_weights, inputs, m, n, penalize, learn)
         penalties = share(learn_weights, self._weight_slices(m))
-        learn(slice(self.offsets[-1], None), 0.0)
-        return sum(losses) + sum(penalties)
+        for layer, where in self.bias_slices:
+            learn(layer, where, 0.0)
+        return sum(losses) + sum(penalties) + (self._frozen_penalty if penalize else 0.0)
 
     def _input_buffer(self, X):
         """The input layer, made when the first dense rows come."""
         if self.layers[0] is None:
-            self.layers[0] = np.empty((len(self.targets), X.shape[1]), self.theta.dtype)
+            shape = len(self.targets), X.shape[1]
+            self.layers[0] = np.empty(shape, self.theta.dtype)
         return self.layers[0]
 
     def _weight_slices(self, m):
-        """Layer and slice of its inputs, the parts of the weights for m rows."""
+        """Layer and slice of its inputs, the parts of the learned weights for m rows."""
         if m not in self._weight_slices_of:
             self._weight_slices_of[m] = [
                 (i, columns)
                 for i, coef in enumerate(self.network.coefs)
+                if i not in self.frozen
                 for columns in split(len(coef), LEAST_UNITS, m * coef.size)
             ]
         return self._weight_slices_of[m]
 
-    def _pass(self, X, Y, rows, n, part):
+    def _pass(self, data, rows, n, dense, part):
         """Forward and back through the layers for a part of the rows; the summed loss."""
-        network, buffer = self.network, None if issparse(X) else self.layers[0][part]
-        a = take_rows(X, rows[part], buffer)
-        autoencodes = Y is X and buffer is not None
-        target = a if autoencodes else load_rows(Y, rows[part], self.targets[part])
+        a = self._load(data, rows, dense, part)
+        autoencodes = data.Y is data.X and dense and not self.noisy[0]
+        target = a if autoencodes else load_rows(data.Y, rows[part], self.targets[part])
+        network, losses = self.network, np.empty(len(a))
         for i, coef in enumerate(network.coefs):
             a = product(a, coef, self.layers[i + 1][part])
-            if i < len(self.activations):
-                self.activations[i].forward(a, network.intercepts[i])
-        loss = self.loss.gradient(a, network.intercepts[-1], target)
-        delta = np.divide(a, n, out=a)
-        for i in reversed(range(1, len(network.coefs))):
+            if i < len(network.activations):
+                network.activations[i].forward(a, network.intercepts[i])
+                if self.noisy[i + 1]:
+                    a = self._disturb(i + 1, a, part)
+        network.loss.gradient(a, network.intercepts[-1], target, losses)
+        loss, delta = self._weigh(a, losses, data.weight, rows[part], n)
+        for i in reversed(range(self.lowest + 1, len(network.coefs))):
             delta = product_transposed(delta, network.coefs[i], self.deltas[i - 1][part])
-            self.activations[i - 1].backward(self.layers[i][part], delta)
+            if self.noisy[i]:
+                self.noise.backward(i, delta, part.start)
+            network.activations[i - 1].backward(self.layers[i][part], delta)
         return loss
 
-    def _learn_weights(self, inputs, m, alpha, n, learn, piece):
+    def _load(self, data, rows, dense, part):
+        """The input of the network: a part of the rows, with what noise does to them."""
+        if not dense:
+            return CSRRows(data.X, rows[part])
+        a = load_rows(data.X, rows[part], self.layers[0][part])
+        if self.noisy[0]:
+            self.noise.forward(0, a, part.start)
+        return a
+
+    def _disturb(self, layer, a, part):
+        """What noise makes of a copy of a layer."""
+        disturbed = self.inputs[layer][part]
+        disturbed[:] = a
+        self.noise.forward(layer, disturbed, part.start)
+        return disturbed
+
+    @staticmethod
+    def _weigh(a, losses, weight, rows, n):
+        """Summed loss of the rows, and their derivatives as parts of a mean, in place."""
+        if weight is None:
+            return float(np.add.reduce(losses)), np.divide(a, n, out=a)
+        weight = weight[rows]
+        factors = (weight / n).astype(a.dtype)[:, np.newaxis]
+        return float(weight @ losses), np.multiply(a, factors, out=a)
+
+    def _learn_weights(self, inputs, m, n, penalize, learn, piece):
         """Gradient and step for the weights of some inputs of a layer; their penalty."""
         i, columns = piece
-        inputs = inputs if i == 0 else self.layers[i][:m]
+        inputs = inputs if i == 0 else self.inputs[i][:m]
         delta, gradient = self.deltas[i][:m], self.coef_grads[i]
         start, width = self.offsets[i], gradient.shape[1]
         left_gradient(inputs, delta, columns, gradient[columns])
         if columns.start == 0:
             column_sums(delta, slice(0, width), self.intercept_grads[i])
         where = slice(start + columns.start * width, start + columns.stop * width)
-        theta = self.theta[where]
-        penalty = 0.5 * alpha * float(theta @ theta) if alpha else 0.0
-        learn(where, alpha / n)
+        penalty = self._penalty(where) if penalize else 0.0
+        if penalize and self.l1:
+            factor = self.theta.dtype.type(self.l1 / n)
+            add_sign(self.theta[where], factor, self.gradient[where])
+        learn(i, where, self.l2 / n if penalize else 0.0)
         return penalty
+
+    def _penalty(self, where):
+        """Penalty of a slice of the weights, not yet divided by the number of rows."""
+        theta = self.theta[where]
+        penalty = 0.5 * self.l2 * float(theta @ theta) if self.l2 else 0.0
+        return penalty + self.l1 * float(np.abs(theta).sum()) if self.l1 else penalty
+
+
+def _total(data, rows):
+    """What the weights of some rows add up to: their number if they have none."""
+    return len(rows) if data.weight is None else float(data.weight[rows].sum())

@@ -66,10 +66,3 @@ def limit_row_norms(W, limit):
             factor = limit / np.sqrt(square)
             for j in range(row.size):
                 row[j] *= factor
-
-
-@kernel
-def move_towards(mean, x, share):
-    """``mean += share * (x - mean)`` for flat arrays."""
-    for i in range(mean.size):
-        mean[i] += share * (x[i] - mean[i])

@@ -15,15 +15,24 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils.validation import _check_sample_weight
 
 __all__ = [
     "HasMethods",
     "Interval",
     "Options",
     "StrOptions",
+    "check_sample_weight",
     "fit_method",
     "validate_parameter_constraints",
 ]
+
+
+def check_sample_weight(sample_weight, X):
+    """Validate weights of the rows of X: finite, not negative, not all zero."""
+    return _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
 
 
 def fit_method(method):

@@ -5,7 +5,8 @@ What is trained is a *problem*: an object with
 - ``theta``, the flat array of the parameters, and ``solution``, the one to keep, which is
   the same or an average,
 - ``restore(theta)``, which goes back to earlier parameters,
-- ``batch_size``, ``learning_rate``, a schedule, and ``rate_factor``, a number, and
+- ``batch_size`` and ``learning_rate(t, max_iter)``, which ``rate_factor`` multiplies if the
+  monitor is to back off, and
 - ``step(rows, t)``, which changes theta and returns the mean loss of these rows, or
   ``minimize(tol, callback)``, which optimises over all rows at once.
 """
@@ -93,8 +94,12 @@ class Monitor:
     tol : float, default=0.0
         A negative one bears what is worse than the best by no more than that.
     validate : callable, default=None
-        Score on held-out rows, larger is better. It then decides instead of the loss, and
-        the best parameters are kept, or those that were last borne.
+        Score on held-out rows, larger is better.
+    by_score : bool, default=True
+        Whether the score, if there is one, decides instead of the loss, and the parameters
+        with the best one are kept, or those that were last borne.
+    grace : int, default=0
+        Number of epochs at the beginning that do not try the patience.
     back_off : bool, default=False
         Whether to go on after divergence with a smaller learning rate.
     """
@@ -109,6 +114,8 @@ class Monitor:
         patience=None,
         tol=0.0,
         validate=None,
+        by_score=True,
+        grace=0,
         back_off=False,
     ):
         self.name = name or type(estimator).__name__
@@ -119,6 +126,8 @@ class Monitor:
         self.patience = patience
         self.tol = tol
         self.validate = validate
+        self.by_score = by_score and validate is not None
+        self.grace = grace
         self.back_off = back_off
         self.losses = []
         self.scores = []
@@ -133,13 +142,15 @@ class Monitor:
         text = f"{self.quantity} {loss:.6g}"
         value = -loss
         if self.validate is not None:
-            value = self.validate()
-            self.scores.append(value)
-            text += f"  validation score {value:.6g}"
+            self.scores.append(self.validate())
+            text += f"  validation score {self.scores[-1]:.6g}"
+            value = self.scores[-1] if self.by_score else value
         self._waited = self._waited + 1 if value < self.best + self.tol else 0
         if value > self.best or (self.tol < 0 and self._waited == 0):
             self.best = max(value, self.best)
-            self.best_theta = None if self.validate is None else theta.copy()
+            self.best_theta = theta.copy() if self.by_score else None
+        if self.epochs.start + len(self.losses) <= self.grace:
+            self._waited = 0
         self._report(text)
         return self.patience is not None and self._waited > self.patience
 
@@ -195,7 +206,7 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
             if healthy and np.isfinite(problem.theta).all():
                 break
             problem.restore(finite)
-            rate = problem.rate_factor * problem.learning_rate(epoch, monitor.max_iter)
+            rate = problem.learning_rate(epoch, monitor.max_iter)
             _warn_diverged(monitor.name, epoch, _advice(rate, n_back_offs > 0))
             if n_back_offs == 0:
                 subtask.end(attributes)
@@ -224,7 +235,7 @@ def run_full_batch(problem, monitor, task, attributes):
     start = problem.theta.copy()
 
     def after_iteration(loss):
-        monitor.update(loss, problem.theta)
+        monitor.update(loss, problem.solution)
         return task.subtask("iteration").begin().end(attributes)
 
     with serial_products:  # SciPy's part has products too

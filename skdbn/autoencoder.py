@@ -1,11 +1,16 @@
 """Deep belief network autoencoders."""
 
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import BaseNetwork, layer_sizes
+from ._base import BaseNetwork, glorot_layer, layer_sizes
 from ._batches import (
+    Examples,
     check_codes,
     check_rows,
     map_blocks,
@@ -14,6 +19,7 @@ from ._batches import (
 )
 from ._network import Network
 from ._params import named, resolve
+from .losses import LOSSES, Loss
 from .stack import PretrainedMixin, rbm_list
 from .units import UNITS, Unit
 
@@ -36,23 +42,50 @@ class DBNAutoencoder(
         that is cloned for each layer, one RBM for each layer, or ``RBM()`` if None. A
         ``FrozenEstimator`` of a fitted StackedRBM with these layer sizes is used as it
         is.
-    code : {"gaussian", "bernoulli"}, Unit or None, default=None
+    code : str, Unit or None, default=None
         Type of the units of the code, the ``hidden`` units of the topmost RBM.
         "gaussian" makes a linear code, "bernoulli" one between 0 and 1. None is
         "gaussian" above a prototype, and leaves a list or a frozen stack as it is.
+    pretrain : bool, default=True
+        Whether the layers are pretrained. Without, ``rbm`` and ``code`` say no more than
+        what units the layers have, and the weights start at random as those of an
+        MLPClassifier.
+    loss : str, Loss or None, default=None
+        What is minimised, and thereby the activation of the output: "squared_error",
+        "binary_log_loss", "log_loss", "poisson" or an object of :mod:`skdbn.losses`. None
+        is the loss of the visible units of the first RBM: the cross-entropy for binary
+        ones, half the squared error for Gaussian ones, summed over columns.
     solver : str or Optimizer, default="adam"
         How the weights are optimised: "sgd", "adagrad", "rmsprop", "adadelta", "adam" or
         "adamw" make a step for each batch; "cg" makes line searches on each batch, which
         should be large; "lbfgs" works on all rows at once, which suits small data.
+        ``Clipped`` and ``Averaged`` in :mod:`skdbn.optimizers` are put around one.
     alpha : float, default=0.0
-        L2 penalty on the weights; as in scikit-learn's MLP, it adds
+        Penalty on the weights; as in scikit-learn's MLP, it adds
         ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
         loss.
+    l1_ratio : float, default=0.0
+        Part of the penalty that is the sum of absolute values, as in scikit-learn's
+        SGDClassifier: ``alpha * (l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||**2)``.
+        It makes weights small, but not exactly zero.
+    max_norm : float or None, default=None
+        Largest norm of the weights into one hidden unit; after each step longer ones are
+        shortened to it [2]_.
+    dropout : float, default=0.0
+        Probability with which a hidden unit is left out of a step, in [0, 1) [2]_.
+        Those that stay are divided by the probability of staying, so that predictions use
+        the weights as they are.
+    input_dropout : float, default=0.0
+        The same for the columns of X.
+    input_noise : float, default=0.0
+        Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100.
-    learning_rate : float, Schedule or "auto", default="auto"
+    learning_rate : float, Schedule, "auto" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
-        "adam" and 0.01 for "sgd". "lbfgs" and "cg" find their steps themselves.
+        "adam" and 0.01 for "sgd". A list has one for each layer of weights, from the
+        bottom, the output layer included, and 0 for a layer that is to stay as it is.
+        "lbfgs" and "cg" find their steps themselves, and heed nothing but a 0.
     max_iter : int, default=100
         Largest number of epochs, passes over the training data; with "lbfgs", of
         iterations.
@@ -67,9 +100,9 @@ class DBNAutoencoder(
         Training stops after more than this number of epochs in a row without
         improvement by ``tol``.
     early_stopping : bool, default=False
-        Whether to hold out a part of the training data, to stop when the
-        score on it no longer improves, and to keep the best parameters. Not used with
-        "lbfgs".
+        Whether to stop when the score on held-out rows no longer improves, and to keep the
+        best parameters. The rows are those passed to ``fit`` as ``X_val``, or a part of the
+        training data. Not used with "lbfgs".
     validation_fraction : float, default=0.1
         The part that is held out for early stopping.
     warm_start : bool, default=False
@@ -81,13 +114,14 @@ class DBNAutoencoder(
     verbose : bool, default=False
         Whether to print a line for each epoch.
     random_state : int, RandomState instance or None, default=None
-        Seed for pretraining, the order of the rows and the held-out rows.
+        Seed for pretraining, the order of the rows, dropout and noise, and the held-out
+        rows.
 
     Attributes
     ----------
     stack_ : StackedRBM
         The stack as it was after pretraining, with weights of its own: it doubles the
-        size of a pickle.
+        size of a pickle. Not there without pretraining.
     coefs_ : list of ndarray
         Weights; ``coefs_[i]`` has the shape (size of layer i, size of layer i + 1).
     intercepts_ : list of ndarray
@@ -100,9 +134,12 @@ class DBNAutoencoder(
         Loss of each epoch.
     validation_scores_ : list of float or None
         Minus the mean squared error on the held-out rows after each epoch; None without
-        early stopping.
+        a validation set.
+    validation_loss_curve_ : list of float or None
+        Mean loss of the held-out rows after each epoch, without the penalty; None without a
+        validation set.
     best_validation_score_ : float or None
-        The largest of them.
+        The largest of the scores.
     n_iter_ : int
         Number of epochs run.
     n_evaluations_ : int
@@ -125,13 +162,18 @@ class DBNAutoencoder(
 
     Notes
     -----
-    The loss follows from the visible units of the first RBM: the cross-entropy summed over
-    columns for binary units, half the squared error for Gaussian ones.
+    With ``input_noise`` or ``input_dropout`` the network learns to reconstruct the rows as
+    they were before, and is a denoising autoencoder [3]_.
 
     References
     ----------
     .. [1] G. Hinton, R. Salakhutdinov (2006), "Reducing the dimensionality of data with
        neural networks", Science 313, 504-507, doi:10.1126/science.1127647.
+    .. [2] N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov (2014),
+       "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15,
+       1929-1958.
+    .. [3] P. Vincent, H. Larochelle, Y. Bengio, P.-A. Manzagol (2008), "Extracting and
+       composing robust features with denoising autoencoders", ICML.
 
     Examples
     --------
@@ -150,6 +192,8 @@ class DBNAutoencoder(
         **BaseNetwork._parameter_constraints,
         **PretrainedMixin._rbm_constraints,
         "code": [*named(UNITS, Unit), None],
+        "pretrain": ["boolean"],
+        "loss": [*named(LOSSES, Loss), None],
     }
 
     def __init__(
@@ -158,8 +202,15 @@ class DBNAutoencoder(
         *,
         rbm=None,
         code=None,
+        pretrain=True,
+        loss=None,
         solver="adam",
         alpha=0.0,
+        l1_ratio=0.0,
+        max_norm=None,
+        dropout=0.0,
+        input_dropout=0.0,
+        input_noise=0.0,
         batch_size="auto",
         learning_rate="auto",
         max_iter=100,
@@ -176,8 +227,15 @@ class DBNAutoencoder(
         self.hidden_layer_sizes = hidden_layer_sizes
         self.rbm = rbm
         self.code = code
+        self.pretrain = pretrain
+        self.loss = loss
         self.solver = solver
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.max_norm = max_norm
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.input_noise = input_noise
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.max_iter = max_iter
@@ -191,7 +249,7 @@ class DBNAutoencoder(
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, X_val=None):
         """Pretrain, unroll and fine-tune.
 
         Parameters
@@ -201,6 +259,10 @@ class DBNAutoencoder(
             batch at a time.
         y : array-like of shape (n_samples,), default=None
             Not used, present for API consistency.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Rows of a validation set of your own, instead of a part of X. With
+            ``early_stopping`` they decide when to stop; without it, they are watched
+            (``validation_scores_``, ``validation_loss_curve_``).
 
         Returns
         -------
@@ -217,18 +279,52 @@ class DBNAutoencoder(
             If ``max_iter`` was reached before the loss stopped improving, or training
             diverged. The last finite parameters are kept.
         """
-        return self._fit(X, y)
+        return self._fit(X, y, held_out=(X_val, X_val))
 
-    def _check_training_data(self, X, y, reset):
+    def _check_data(self, X, y, sample_weight, *, reset):
         data = check_rows(self, X, reset=reset)
-        return data, data
+        return Examples(data, data)
 
-    def _start(self, task, data, n_outputs, random_state):
-        self._pretrain(task, data, self._prototypes(), random_state)
+    @staticmethod
+    def _depth(hidden_sizes):
+        return 2 * len(hidden_sizes)
+
+    def _max_subtasks(self, max_iter):
+        return super()._max_subtasks(max_iter) if self.pretrain else max_iter
+
+    def _training_task(self, task, max_iter):
+        return super()._training_task(task, max_iter) if self.pretrain else task
+
+    def _start(self, task, rows, n_outputs, random_state):
+        if not self.pretrain:
+            return self._random_start(n_outputs, random_state)
+        self._pretrain(task, rows, self._prototypes(), random_state)
         up, down = self.stack_._encoder(), self.stack_._decoder()
         coefs, intercepts, activations = (a + b for a, b in zip(up, down, strict=True))
-        loss = self.stack_[0]._energy().visible.loss
-        return Network(coefs, intercepts, activations[:-1], loss)
+        visible = self.stack_[0]._energy().visible
+        return Network(coefs, intercepts, activations[:-1], self._output_loss(visible))
+
+    def _random_start(self, n_features, random_state):
+        """A network of the layers that there would be, from random weights."""
+        vars(self).pop("stack_", None)  # of an earlier fit
+        prototypes = self._prototypes()
+        up = [resolve(rbm.hidden, UNITS).activation for rbm in prototypes]
+        sizes = layer_sizes(self.hidden_layer_sizes)
+        sizes = [n_features, *sizes, *sizes[-2::-1], n_features]
+        activations = [*up, *up[-2::-1]]
+        layers = [
+            glorot_layer(*pair, activation, random_state, self.dtype)
+            for pair, activation in zip(
+                pairwise(sizes), [*activations, "identity"], strict=True
+            )
+        ]
+        coefs, intercepts = map(list, zip(*layers, strict=True))
+        visible = resolve(prototypes[0].visible, UNITS)
+        return Network(coefs, intercepts, activations, self._output_loss(visible))
+
+    def _output_loss(self, visible):
+        """The loss that the parameter names, or that of the visible units."""
+        return resolve(self.loss or visible.loss, LOSSES)
 
     def _prototypes(self):
         """The parameter ``rbm`` with the units of the code in the topmost RBM."""
@@ -241,20 +337,36 @@ class DBNAutoencoder(
         prototypes[-1].set_params(hidden=code)
         return prototypes
 
-    def _check_before_pretraining(self, data, targets, keep):
-        super()._check_before_pretraining(data, targets, keep)
-        if self.code is None or not isinstance(self.rbm, FrozenEstimator):
+    def _check_before_pretraining(self, data, rows, held_out, keep):
+        super()._check_before_pretraining(data, rows, held_out, keep)
+        if self.loss is not None:
+            resolve(self.loss, LOSSES).check_targets(data.Y)
+        if not isinstance(self.rbm, FrozenEstimator):
             return
+        if not self.pretrain:
+            raise ValueError(
+                "pretrain=False starts from random weights, but rbm=FrozenEstimator(...) "
+                "holds a pretrained stack. Pass an RBM, or leave pretrain out."
+            )
         top = resolve(self.rbm.estimator[-1].hidden, UNITS)
-        if type(top) is not type(resolve(self.code, UNITS)):
+        if self.code is not None and type(top) is not type(resolve(self.code, UNITS)):
             raise ValueError(
                 f"code={self.code!r}, but the topmost RBM of the frozen stack has the "
                 f"hidden units {top!r}. Leave code out, or fit a stack with such units on "
                 "top."
             )
 
-    def _held_out_score(self, network, data, targets):
-        return reconstruction_score(network.predict, data, network.dtype)
+    def _evaluate(self, network, data):
+        predict = partial(network.predict, link=False)
+
+        def errors_and_losses(block):
+            Z = predict(block)
+            errors = np.square(network.outputs(Z) - block).mean(axis=1)
+            return np.column_stack([errors, network.losses(Z, block)])
+
+        found = map_blocks(errors_and_losses, data.X, network.dtype, 2)
+        error, loss = found.mean(axis=0, dtype=np.float64)
+        return -error, loss
 
     def transform(self, X):
         """Code of each row.
@@ -268,7 +380,7 @@ class DBNAutoencoder(
         code : ndarray of shape (n_samples, hidden_layer_sizes[-1])
         """
         check_is_fitted(self)
-        return self._outputs(X, n_layers=len(self.coefs_) // 2)
+        return self._outputs(X, n_layers=self._n_encoding_layers)
 
     def inverse_transform(self, X):
         """Reconstruct rows from their codes.
@@ -284,7 +396,7 @@ class DBNAutoencoder(
         """
         check_is_fitted(self)
         codes = check_codes(self, X)
-        half = len(self.coefs_) // 2
+        half = self._n_encoding_layers
         activations, loss = self._architecture_
         decoder = Network(
             self.coefs_[half:], self.intercepts_[half:], activations[half:], loss
@@ -318,11 +430,10 @@ class DBNAutoencoder(
         score : float
             Averaged over rows and columns; larger is better.
         """
-        check_is_fitted(self)
-        data = check_rows(self, X)
-        network = self._network().astype(output_dtype(data, self.dtype))
+        network, data = self._network_and_data(X)
         return reconstruction_score(network.predict, data, network.dtype)
 
     @property
-    def _n_features_out(self):
-        return len(self.intercepts_[len(self.coefs_) // 2 - 1])
+    def _n_encoding_layers(self):
+        """Number of layers of weights up to the code."""
+        return len(self.coefs_) // 2

@@ -320,20 +320,17 @@ class StackedRBM(
         return lower_bound(energies, V, log_z, _N_DRAWS, random_state=0)
 
     def _encoder(self):
-        """The way up as layers of a network: weights, biases, names of activations."""
-        return (
-            [rbm.components_.T for rbm in self.rbms_],
-            [rbm.intercept_hidden_ for rbm in self.rbms_],
-            [energy.hidden.activation for energy in map(RBM._energy, self.rbms_)],
+        """The way up as layers of a network: weights, biases, activations."""
+        return _layers(
+            (energy.hidden, energy.weights.T, energy.hidden_bias)
+            for energy in map(RBM._energy, self.rbms_)
         )
 
     def _decoder(self):
-        """The way down as layers of a network: weights, biases, names of activations."""
-        rbms = self.rbms_[::-1]
-        return (
-            [rbm.components_ for rbm in rbms],
-            [rbm.intercept_visible_ for rbm in rbms],
-            [energy.visible.activation for energy in map(RBM._energy, rbms)],
+        """The way down as layers of a network: weights, biases, activations."""
+        return _layers(
+            (energy.visible, energy.weights, energy.visible_bias)
+            for energy in map(RBM._energy, self.rbms_[::-1])
         )
 
     def __len__(self):
@@ -412,6 +409,12 @@ def rbm_list(rbm, n_layers):
     return prototypes
 
 
+def _layers(units):
+    """Units with their weights and biases as layers whose outputs are their means."""
+    layers = [(*unit.as_layer(W, bias), unit.activation) for unit, W, bias in units]
+    return [[*parts] for parts in zip(*layers, strict=True)]
+
+
 def check_visible_data(estimator, data, rbm):
     """Check data for the first RBM while the names of the columns are known."""
     names = getattr(estimator, "feature_names_in_", None)
@@ -464,22 +467,40 @@ class PretrainedMixin:
 
     _rbm_constraints: dict = {"rbm": [RBM, list, tuple, FrozenEstimator, None]}
 
-    def _max_subtasks(self):
+    def _max_subtasks(self, max_iter):
         return 2  # pretraining, fine-tuning
 
-    def _training_task(self, task):
-        return task.subtask("fine-tune", max_subtasks=self.max_iter).begin()
+    def _training_task(self, task, max_iter):
+        return task.subtask("fine-tune", max_subtasks=max_iter).begin()
 
-    def _check_before_pretraining(self, data, targets, keep):
-        super()._check_before_pretraining(data, targets, keep)
+    def _check_first(self, rows, rbm):
+        """Check rows for the RBM at the bottom, of which a network is to start."""
+        check_visible_data(self, rows, rbm)
+        visible = resolve(rbm.visible, UNITS)
+        if not visible.has_mean:
+            raise ValueError(
+                f"{type(self).__name__} cannot start from {visible} visible units, whose "
+                "hidden biases depend on the total of each row, which a network does not "
+                "know. Put a StackedRBM of them into a pipeline before it."
+            )
+
+    def _check_before_pretraining(self, data, rows, held_out, keep):
+        super()._check_before_pretraining(data, rows, held_out, keep)
+        keep = keep and hasattr(self, "stack_")
         if keep or isinstance(self.rbm, FrozenEstimator):
-            stack = self.stack_ if keep else _frozen_stack(self, data.shape[1])
-            check_visible_data(self, data, stack[0])
+            if rows is not data.X and not keep:
+                raise ValueError(
+                    "X_unlabeled holds rows to pretrain on, but rbm=FrozenEstimator(...) "
+                    "is not trained again. Fit the stack on all rows before, or pass an "
+                    "RBM."
+                )
+            stack = self.stack_ if keep else _frozen_stack(self, rows.shape[1])
+            self._check_first(rows, stack[0])
         elif isinstance(self.rbm, (list, tuple)):
             n_layers = len(layer_sizes(self.hidden_layer_sizes))
-            check_visible_data(self, data, rbm_list(self.rbm, n_layers)[0])
+            self._check_first(rows, rbm_list(self.rbm, n_layers)[0])
         else:
-            check_visible_data(self, data, RBM() if self.rbm is None else self.rbm)
+            self._check_first(rows, RBM() if self.rbm is None else self.rbm)
 
     def _pretrain(self, task, data, rbm, random_state):
         """Set ``stack_`` to a stack fitted to data, or to the frozen one."""

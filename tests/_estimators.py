@@ -2,15 +2,37 @@
 
 import numpy as np
 
-from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
+from skdbn import (
+    RBM,
+    DBNAutoencoder,
+    DBNClassifier,
+    DBNRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    StackedRBM,
+)
 from skdbn.units import Bernoulli
 
-NAMES = ["RBM", "StackedRBM", "DBNAutoencoder", "DBNClassifier", "MLPClassifier"]
-WITH_RBM = ["RBM", "StackedRBM", "DBNAutoencoder", "DBNClassifier"]
-WITH_LAYERS = ["StackedRBM", "DBNAutoencoder", "DBNClassifier", "MLPClassifier"]
-PRETRAINED = ["DBNAutoencoder", "DBNClassifier"]
 CLASSIFIERS = ["DBNClassifier", "MLPClassifier"]
+REGRESSORS = ["DBNRegressor", "MLPRegressor"]
+SUPERVISED = [*CLASSIFIERS, *REGRESSORS]
+PRETRAINED = ["DBNAutoencoder", "DBNClassifier", "DBNRegressor"]
+NETWORKS = ["DBNAutoencoder", *SUPERVISED]
+WITH_RBM = ["RBM", "StackedRBM", *PRETRAINED]
+WITH_LAYERS = ["StackedRBM", *NETWORKS]
+NAMES = ["RBM", *WITH_LAYERS]
 MAPPING_BACK = ["RBM", "StackedRBM", "DBNAutoencoder"]
+
+
+# A small table, and what to learn of it: labels, or numbers.
+rng = np.random.RandomState(0)
+ROWS = rng.uniform(size=(60, 5))
+LABELS = rng.randint(0, 3, 60)
+WEIGHT = rng.uniform(0, 2, 60)
+
+
+def target(name):
+    return LABELS if name in CLASSIFIERS else ROWS @ np.arange(5.0) + LABELS
 
 
 class AnyRange(Bernoulli):
@@ -37,6 +59,8 @@ def build(name, *, visible="bernoulli", **params):
         "DBNAutoencoder": lambda: DBNAutoencoder((4, 2), rbm=rbm, **quick),
         "DBNClassifier": lambda: DBNClassifier((4, 3), rbm=rbm, **quick),
         "MLPClassifier": lambda: MLPClassifier((4, 3), **quick),
+        "DBNRegressor": lambda: DBNRegressor((4, 3), rbm=rbm, **quick),
+        "MLPRegressor": lambda: MLPRegressor((4, 3), **quick),
     }
     return defaults[name]().set_params(**params)
 

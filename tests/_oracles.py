@@ -7,7 +7,7 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, logsumexp, softmax
+from scipy.special import expit, log_expit, log_softmax, logsumexp, softmax, xlogy
 
 from skdbn import units
 from skdbn._energy import Energy
@@ -39,37 +39,78 @@ def normal(counter, key):
 
 
 # -- networks ----------------------------------------------------------------------------
+def truncated_mean(z):
+    """Mean of the density exp(x z) on [0, 1]."""
+    z = np.asarray(z, np.float64)
+    near = np.abs(z) < 0.1
+    far = np.where(near, 1.0, z)
+    series = z / 12 - z**3 / 720 + z**5 / 30240 - z**7 / 1209600
+    return 0.5 + np.where(near, series, 0.5 / np.tanh(far / 2) - 1 / far)
+
+
+def truncated_variance(a):
+    """Variance of that density from its mean, which is inverted by bisection."""
+    low, high = np.full(np.shape(a), -1e7), np.full(np.shape(a), 1e7)
+    for _ in range(200):
+        z = (low + high) / 2
+        above = truncated_mean(z) > a
+        low, high = np.where(above, low, z), np.where(above, z, high)
+    near, s = np.abs(z) < 0.3, z**2
+    series = 1 / 12 - s / 240 + s**2 / 6048 - s**3 / 172800 + s**4 / 5322240
+    far = np.where(near, 1.0, np.abs(z))
+    return np.where(
+        near, series, 1 / far**2 - 0.25 / np.sinh(np.minimum(far, 700) / 2) ** 2
+    )
+
+
 FORWARD = {
     "identity": lambda z: z,
     "logistic": expit,
     "tanh": np.tanh,
     "relu": lambda z: np.where(z < 0, 0.0, z),
-    "softmax": lambda z: softmax(z, axis=-1),
+    "leaky_relu": lambda z: np.where(z < 0, 0.01 * z, z),
     "softplus": lambda z: np.logaddexp(0, z),
-    "truncated_exponential": lambda z: 1 / -np.expm1(-z) - 1 / z,
+    "truncated_exponential": truncated_mean,
+    "softmax": lambda z: softmax(z, axis=-1),
+    "exp": np.exp,
 }
 DERIVATIVE = {  # as functions of the activation
     "identity": np.ones_like,
     "logistic": lambda a: a * (1 - a),
     "tanh": lambda a: 1 - a**2,
     "relu": lambda a: np.where(a > 0, 1.0, 0.0),
+    "leaky_relu": lambda a: np.where(a > 0, 1.0, 0.01),
+    "softplus": lambda a: -np.expm1(-a),
+    "truncated_exponential": truncated_variance,
 }
 LOSS = {  # of pre-activations and targets, summed
     "squared_error": lambda z, y: 0.5 * ((z - y) ** 2).sum(),
     "binary_log_loss": lambda z, y: -(y * log_expit(z) + (1 - y) * log_expit(-z)).sum(),
     "log_loss": lambda z, y: -(y * log_softmax(z, axis=1)).sum(),
+    "poisson": lambda z, y: (xlogy(y, y) - y * z - y + np.exp(z)).sum(),
 }
-LINK = {"squared_error": "identity", "binary_log_loss": "logistic", "log_loss": "softmax"}
+LINK = {
+    "squared_error": "identity",
+    "binary_log_loss": "logistic",
+    "log_loss": "softmax",
+    "poisson": "exp",
+}
 
 
-def network_loss(coefs, intercepts, activations, loss, alpha, X, Y):
+def network_loss(
+    coefs, intercepts, activations, loss, alpha, X, Y, weight=None, l1_ratio=0.0
+):
     """Penalised mean loss of a network over all rows."""
     for coef, intercept, name in zip(
         coefs, intercepts, [*activations, "identity"], strict=True
     ):
         X = FORWARD[name](X @ coef + intercept)
-    penalty = 0.5 * alpha * sum((coef**2).sum() for coef in coefs)
-    return (LOSS[loss](X, Y) + penalty) / len(X)
+    l1 = alpha * l1_ratio * sum(np.abs(coef).sum() for coef in coefs)
+    l2 = 0.5 * alpha * (1 - l1_ratio) * sum((coef**2).sum() for coef in coefs)
+    if weight is None:
+        return (LOSS[loss](X, Y) + l1 + l2) / len(X)
+    rows = [LOSS[loss](X[i : i + 1], Y[i : i + 1]) for i in range(len(X))]
+    return (weight @ rows + l1 + l2) / weight.sum()
 
 
 def numeric_gradient(function, theta, step=1e-6):

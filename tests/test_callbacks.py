@@ -5,7 +5,16 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from _estimators import NAMES, PRETRAINED, build, own_score, small_rbm
+from _estimators import (
+    CLASSIFIERS,
+    NAMES,
+    NETWORKS,
+    PRETRAINED,
+    SUPERVISED,
+    build,
+    own_score,
+    small_rbm,
+)
 from joblib import parallel_backend
 from sklearn.base import clone
 from sklearn.callback import FitCallback, ProgressBar, ScoringMonitor
@@ -27,6 +36,8 @@ STEPS = {
     "DBNAutoencoder": (("fit", "fine-tune", "epoch"), 3),
     "DBNClassifier": (("fit", "fine-tune", "epoch"), 3),
     "MLPClassifier": (("fit", "epoch"), 3),
+    "DBNRegressor": (("fit", "fine-tune", "epoch"), 3),
+    "MLPRegressor": (("fit", "epoch"), 3),
 }
 # All tasks that belong to the estimator itself, and how often each comes.
 TREES = {name: {("fit",): 1, step: n} for name, (step, n) in STEPS.items()}
@@ -160,7 +171,7 @@ def test_tasks_of_a_pipeline_in_a_grid_search(name, data):
     assert not any(is_leftover(a) for e in estimators_within(search) for a in vars(e))
 
 
-@pytest.mark.parametrize("name", ["MLPClassifier", "DBNClassifier", "DBNAutoencoder"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_tasks_of_lbfgs(name, data):
     recorder = Recorder()
     fitted = build(name, solver="lbfgs", max_iter=4).set_callbacks(recorder).fit(*data)
@@ -177,6 +188,29 @@ def test_each_partial_fit_is_a_fit_of_one_epoch(data):
         assert_balanced(recorder)
         assert recorder.counts("end") == {("fit",): 1, ("fit", "epoch"): 1}
         recorder.events.clear()
+
+
+def test_tasks_without_pretraining(data):
+    recorder = Recorder()
+    build("DBNAutoencoder", pretrain=False).set_callbacks(recorder).fit(*data)
+    assert recorder.counts("end") == {("fit",): 1, ("fit", "epoch"): 3}
+    assert_balanced(recorder)
+
+
+@pytest.mark.parametrize("name", SUPERVISED)
+def test_each_partial_fit_of_a_network_is_a_fit_of_one_epoch(name, data):
+    X, y = data
+    network, recorder = build(name).set_callbacks(Propagated()), Recorder()
+    known = {"classes": np.unique(y)} if name in CLASSIFIERS else {}
+    network.set_callbacks(recorder).partial_fit(X, y, **known)
+    first = recorder.counts("end")
+    assert first == {**TREES[name], STEPS[name][0]: 1}
+    assert_balanced(recorder)
+    recorder.events.clear()
+    network.partial_fit(X, y)
+    first.pop(("fit", "pretrain"), None)
+    assert recorder.counts("end") == first
+    assert_balanced(recorder)
 
 
 def test_early_stopping_ends_all_tasks(data):

@@ -17,7 +17,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 import skdbn
-from skdbn import RBM, MLPClassifier
+from skdbn import RBM, MLPClassifier, MLPRegressor
 from skdbn.likelihood import log_partition
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +27,8 @@ EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 MODULES = [
     "",
     ".units",
+    ".activations",
+    ".losses",
     ".samplers",
     ".optimizers",
     ".schedules",
@@ -249,6 +251,28 @@ def test_tutorial_optimizer(tutorial):
     mlp = MLPClassifier((16,), solver=solver, learning_rate=0.003, max_iter=30, tol=None)
     mlp.set_params(random_state=0)
     assert mlp.fit(X / 16, y).score(X / 16, y) > 0.9
+
+
+def test_tutorial_loss(tutorial):
+    rng = np.random.default_rng(0)
+    z, bias, target = rng.normal(0, 2, (6, 3)), rng.normal(size=3), rng.normal(size=(6, 3))
+    loss, losses, step = tutorial["Huber"](width=0.7), np.empty(6), 1e-6
+
+    def rows(z):
+        loss.gradient(z.copy(), bias, target, losses)
+        return losses.copy()
+
+    gradient = z.copy()
+    loss.gradient(gradient, bias, target, losses)
+    for j, unit in enumerate(np.eye(3)):
+        slope = (rows(z + step * unit) - rows(z - step * unit)) / (2 * step)
+        np.testing.assert_allclose(gradient[:, j], slope, rtol=1e-5, atol=1e-8)
+    X = rng.normal(size=(200, 2))
+    y = X @ [1.0, -2.0]
+    y[::10] += 50  # outliers
+    mlp = MLPRegressor((4,), activation="identity", loss=tutorial["Huber"](0.1), alpha=0)
+    mlp.set_params(solver="lbfgs", max_iter=500, random_state=0).fit(X, y)
+    np.testing.assert_allclose(np.linalg.multi_dot(mlp.coefs_)[:, 0], [1, -2], atol=0.05)
 
 
 # --- examples -----------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from sklearn.metrics import log_loss
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from skdbn import MLPClassifier
+from skdbn._batches import Examples
 from skdbn._flat import views
 from skdbn._network import Backprop, Network
 from skdbn._training import Monitor, run_epochs
@@ -41,15 +42,24 @@ def make_network(loss, activation, sizes=(4, 5, 3, 2), seed=0):
     return Network(coefs, intercepts, activations, loss), X, Y
 
 
-def twin_loss(network, alpha, X, Y):
+def name_of(part, registry):
+    """The name of an activation or a loss."""
+    (name,) = (name for name, kind in registry.items() if kind is type(part))
+    return name
+
+
+def twin_loss(network, alpha, X, Y, **options):
     """The penalised loss as a function of all parameters in one array."""
+    activations = [name_of(activation, ACTIVATIONS) for activation in network.activations]
+    loss_name = name_of(network.loss, LOSSES)
     shapes = [a.shape for a in (*network.coefs, *network.intercepts)]
     depth = len(network.coefs)
 
     def loss(theta):
         parts = views(theta, shapes)
+        coefs, intercepts = parts[:depth], parts[depth:]
         return oracle.network_loss(
-            parts[:depth], parts[depth:], network.activations, network.loss, alpha, X, Y
+            coefs, intercepts, activations, loss_name, alpha, X, Y, **options
         )
 
     return loss
@@ -67,7 +77,7 @@ def test_gradient(loss, activation, alpha):
         function = twin_loss(network, alpha, X[rows], Y[rows])
         expected = oracle.numeric_gradient(function, start)
         for container in (np.asarray, sparse.csr_matrix):
-            found = backprop(container(X), Y, rows)
+            found = backprop(Examples(container(X), Y), rows)
             np.testing.assert_allclose(found, function(start), rtol=1e-12)
             np.testing.assert_allclose(backprop.gradient, expected, rtol=1e-6, atol=1e-8)
     np.testing.assert_array_equal(backprop.theta, start)
@@ -77,11 +87,13 @@ def test_gradient(loss, activation, alpha):
 def test_full_is_the_loss_of_all_rows(loss, activation, alpha):
     network, X, Y = make_network(loss, activation)
     whole = Backprop(network, 11, alpha, np.float64)
-    expected = whole(X, Y, np.arange(11))
+    expected = whole(Examples(X, Y), np.arange(11))
     for n_rows in (1, 3, 4, 11, 20):
         for container in (np.asarray, sparse.csr_matrix):
             backprop = Backprop(network, n_rows, alpha, np.float64)
-            found, gradient = backprop.full(container(X), container(Y))
+            found, gradient = backprop.full(
+                Examples(container(X), container(Y)), np.arange(11)
+            )
             np.testing.assert_allclose(found, expected, rtol=1e-12)
             np.testing.assert_allclose(gradient, whole.gradient, rtol=1e-11, atol=1e-15)
             np.testing.assert_array_equal(backprop.gradient, gradient)
@@ -93,7 +105,7 @@ def test_float32_is_close_to_float64(loss, activation, alpha):
     single = Backprop(network, 11, alpha, np.float32)
     double = Backprop(network, 11, alpha, np.float64)
     assert single.gradient.dtype == np.float32
-    found, expected = single(X, Y, np.arange(11)), double(X, Y, np.arange(11))
+    found, expected = (f(Examples(X, Y), np.arange(11)) for f in (single, double))
     np.testing.assert_allclose(found, expected, rtol=2e-6)
     np.testing.assert_allclose(single.gradient, double.gradient, rtol=1e-4, atol=1e-6)
 
@@ -122,7 +134,7 @@ def test_parameters_are_copied_into_one_array():
     network, X, Y = make_network("squared_error", "tanh")
     backprop = Backprop(network, 11, 0.1, np.float64)
     coef = network.coefs[0].copy()
-    backprop(X, Y, np.arange(11))
+    backprop(Examples(X, Y), np.arange(11))
     backprop.theta[:] = 0
     assert all((coef == 0).all() for coef in backprop.network.coefs)
     assert all((b == 0).all() for b in backprop.network.intercepts)
@@ -137,7 +149,7 @@ def test_lbfgs_trains_a_network():
     backprop = Backprop(network, 7, 1.0, np.float64)
 
     def objective(theta):
-        return backprop.full(X, y)
+        return backprop.full(Examples(X, y), np.arange(60))
 
     LBFGS().minimize(objective, backprop.theta, 100, 1e-10, lambda loss: False)
     gradient = oracle.numeric_gradient(twin_loss(network, 1.0, X, y), backprop.theta)
@@ -152,6 +164,7 @@ class FakeProblem:
 
     def __init__(self):
         self.theta, self.calls = np.zeros(1), []
+        self.solution = self.theta
 
     def step(self, rows, t):
         self.calls.append((rows.tolist(), t))
@@ -193,6 +206,9 @@ def test_short_last_batch_counts_by_its_rows():
 
 
 # -- scikit-learn's network -------------------------------------------------------------
+SHARED = ["identity", "logistic", "tanh", "relu"]
+
+
 def fit_both(
     n_classes=2, container=np.asarray, learning_rate=None, n_rows=87, **parameters
 ):
@@ -237,7 +253,7 @@ def assert_alike(ours, theirs, X, rtol):
 ALIKE = [
     {"solver": solver, "activation": activation, "n_classes": n_classes, "alpha": alpha}
     for solver, activation, (n_classes, alpha) in product(
-        ["sgd", "adam"], ACTIVATIONS, [(2, 0.5), (3, 1e-4)]
+        ["sgd", "adam"], SHARED, [(2, 0.5), (3, 1e-4)]
     )
 ] + [
     {"container": sparse.csr_matrix, "alpha": 0.3},
@@ -269,7 +285,7 @@ def test_mini_batches_go_the_way_of_scikit_learn(case):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", SHARED)
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
 def test_lbfgs_goes_the_way_of_scikit_learn(activation, n_classes, container):
@@ -301,7 +317,7 @@ def test_learning_rate_schedule_equals_steps_by_hand(name):
     kinds = {"sgd": SGDOptimizer, "adam": AdamOptimizer}
     reference = kinds[name](theta, learning_rate_init=0.0)
     for step in range(6):
-        backprop(X, y[:, None], np.array([0, 1]) if step % 2 == 0 else np.array([2, 3]))
+        backprop(Examples(X, y[:, None]), np.array([0, 1] if step % 2 == 0 else [2, 3]))
         reference.learning_rate = reference.learning_rate_init = rate(step / 2, 3)
         reference.update_params(theta, [backprop.gradient])
     found = np.concatenate([np.ravel(a) for a in (*mlp.coefs_, *mlp.intercepts_)])

@@ -9,12 +9,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from skdbn import RBM, DBNClassifier
+from skdbn import RBM, DBNClassifier, MLPRegressor
 from skdbn._energy import Energy
 from skdbn._random import Stream
 from skdbn._threads import share
 from skdbn.activations import ACTIVATIONS
 from skdbn.losses import LOSSES
+from skdbn.optimizers import SGD, Averaged, Clipped
 from skdbn.units import UNITS
 
 
@@ -34,16 +35,15 @@ def small_results():
             results[f"{name} {label} free energy"] = energy.free_energy(np.tanh(z))
         for name, activation in ACTIVATIONS.items():
             a, delta = z.copy(), z.copy()
-            activation.forward(a, bias)
-            activation.backward(a, delta)
+            activation().forward(a, bias)
+            activation().backward(a, delta)
             results[f"{name} {label}"] = np.hstack([a, delta])
         for name, loss in LOSSES.items():
             gradient, output = z.copy(), z.copy()
-            results[f"{name} {label}"] = loss.gradient(
-                gradient, bias, np.eye(5, 3, dtype=dtype)
-            )
-            loss.link(output, bias)
-            results[f"{name} {label} arrays"] = np.hstack([gradient, output])
+            losses = np.empty(5)
+            loss().gradient(gradient, bias, np.eye(5, 3, dtype=dtype), losses)
+            loss().link(output, bias)
+            results[f"{name} {label}"] = np.hstack([gradient, output, losses[:, None]])
     X, y = rng.uniform(size=(20, 6)), np.arange(20) % 3
     rbm = RBM(4, max_iter=2, batch_size=7, random_state=0)
     for visible in UNITS:
@@ -60,6 +60,12 @@ def small_results():
             dbn.fit(X, y)
         results[f"probabilities, {solver}"] = dbn.predict_proba(X)
         results[f"losses, {solver}"] = dbn.loss_curve_
+    noisy = {"dropout": 0.3, "input_noise": 0.1, "l1_ratio": 0.5, "max_norm": 0.9}
+    mlp = MLPRegressor((5, 4), batch_size=7, max_iter=2, random_state=0, **noisy)
+    mlp.set_params(solver=Averaged(Clipped(SGD(), 0.5)), activation="softplus")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        results["numbers"] = mlp.fit(X, y, sample_weight=1.0 + y).predict(X)
     with threadpool_limits(4, user_api="blas"):
         results["shared"] = share(abs, range(-20, 0))
     return results

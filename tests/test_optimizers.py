@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 
 from skdbn import MLPClassifier
+from skdbn._batches import Examples
 from skdbn._network import Backprop, Network
 from skdbn._params import resolve
 from skdbn.optimizers import (
@@ -438,7 +439,7 @@ def autoencoder(dtype, n_rows):
         coefs, [np.zeros(n) for n in sizes[1:]], ["tanh"] * 3, "binary_log_loss"
     )
     backprop = Backprop(network, n_rows, 0.1, dtype)
-    return backprop, lambda rows: float(backprop(X, X, rows))
+    return backprop, lambda rows: float(backprop(Examples(X, X), rows))
 
 
 @pytest.mark.parametrize("n_line_searches", [1, 3, 20])

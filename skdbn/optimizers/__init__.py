@@ -5,6 +5,8 @@ from .adadelta import Adadelta
 from .adagrad import Adagrad
 from .adam import Adam
 from .adamw import AdamW
+from .averaged import Averaged
+from .clipped import Clipped
 from .conjugate_gradient import ConjugateGradient
 from .lbfgs import LBFGS
 from .rmsprop import RMSprop
@@ -29,6 +31,8 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Averaged",
+    "Clipped",
     "ConjugateGradient",
     "FullBatchOptimizer",
     "LineSearchOptimizer",

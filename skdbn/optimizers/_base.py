@@ -24,6 +24,10 @@ class Optimizer(ABC, BaseEstimator):
         """Make the arrays and counters that change while training, as a dict."""
         return {}
 
+    def solution(self, theta, state):
+        """The parameters that are the result: theta, or what the state makes of it."""
+        return theta
+
 
 class MiniBatchOptimizer(Optimizer):
     """An optimiser that makes a step for each batch.
@@ -35,9 +39,12 @@ class MiniBatchOptimizer(Optimizer):
     ----------
     slots : tuple of str
         Names of the arrays that change while training, each of the shape of theta.
+    needs_whole_gradient : bool
+        Whether ``limit`` is to see the gradient before the first piece of a step.
     """
 
     slots: tuple = ()
+    needs_whole_gradient: bool = False
 
     def init_state(self, theta):
         return {"n_steps": 0, **{name: np.zeros_like(theta) for name in self.slots}}
@@ -59,6 +66,9 @@ class MiniBatchOptimizer(Optimizer):
         state["n_steps"] += 1
         return self.numbers(state["n_steps"], learning_rate, t, max_iter)
 
+    def limit(self, gradient):
+        """Change the gradient of all parameters in place, before a step."""
+
     def descend(self, theta, gradient, state, where, decay, numbers):
         """Make a step for the slice ``where`` of the parameters."""
         arrays = [state[name][where] for name in self.slots]
@@ -66,10 +76,15 @@ class MiniBatchOptimizer(Optimizer):
         scalars = map(theta.dtype.type, (decay, *numbers))
         self.update(theta[where], gradient[where], *arrays, *scalars)
 
+    def finish(self, theta, state, t):
+        """Do what is to be done after a step of all parameters, at time t in epochs."""
+
     def step(self, theta, gradient, state, learning_rate, t, max_iter, decay=0.0):
         """Make a whole step: change theta and the state in place."""
         numbers = self.begin(state, learning_rate, t, max_iter)
+        self.limit(gradient)
         self.descend(theta, gradient, state, slice(None), decay, numbers)
+        self.finish(theta, state, t)
 
 
 class LineSearchOptimizer(Optimizer):

@@ -6,8 +6,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import gen_batches
 
+from .. import activations
 from .._kernels import exp, kernel, log, softmax, uniform
 from .._sklearn import Interval
+from ..losses import LogLoss
 from ._base import Unit
 from ._checks import check_range, column_name, dense
 
@@ -47,8 +49,6 @@ class Softmax(Unit):
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
 
-    activation = "softmax"
-    loss = "log_loss"
     learning_rate = 0.1
 
     _parameter_constraints: dict = {
@@ -57,6 +57,16 @@ class Softmax(Unit):
 
     def __init__(self, sizes=None):
         self.sizes = sizes
+
+    @property
+    def activation(self):
+        """The activation of a network layer that equals the conditional mean."""
+        return activations.Softmax(self.sizes)
+
+    @property
+    def loss(self):
+        """The loss of a network whose output is compared with such units."""
+        return LogLoss(self.sizes)
 
     def group_sizes(self, n_units):
         """Number of units of each group, an array."""

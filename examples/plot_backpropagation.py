@@ -1,0 +1,141 @@
+"""
+Backpropagation, step by step
+=============================
+
+The classical walk-through of backpropagation: one hidden layer of 28 logistic units, ten
+logistic outputs, half the squared error, weights from N(0, 1), a learning rate of 0.25, and
+a single image of a five, shown 250 times. Nothing is learned about digits; one can watch
+the ten outputs go to 0, and that of the five to 1.
+
+With the outputs ``o``, the targets ``t``, the hidden activations ``h`` and the image ``x``,
+a step is (Rumelhart, Hinton and Williams 1986, "Learning representations by
+back-propagating errors", Nature 323, 533-536)::
+
+    delta_o = (o - t) * o * (1 - o)            W_2 -= rate * outer(h, delta_o)
+                                               b_2 -= rate * delta_o
+    delta_h = (W_2 @ delta_o) * h * (1 - h)    W_1 -= rate * outer(x, delta_h)
+                                               b_1 -= rate * delta_h
+
+Weights and biases go against the gradient alike. A well-known tutorial with these settings
+subtracts ``rate * delta`` from the weights and adds it to the biases: the sign of its bias
+update is wrong. The weights outvote the biases, so that its error falls all the same, only
+more slowly. The last part shows both.
+
+Weights from N(0, 1) are large for hundreds of pixels: on MNIST an output may start next to
+1 and stay there for long, because its error is multiplied by ``o * (1 - o)``. That is why
+networks are trained on cross-entropies and start from smaller weights today.
+
+Run it with ``python examples/plot_backpropagation.py``, or with ``--output figure.png``
+where there is no display. It takes the digits that come with scikit-learn, 64-28-10, or
+MNIST, 784-28-10, if the environment variable ``SKDBN_DATA`` names the folder of its files.
+"""
+
+# %%
+# The image of a five and the weights
+# -----------------------------------
+
+import argparse
+import os
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.special import expit
+from sklearn.datasets import load_digits
+
+from skdbn import MLPRegressor
+from skdbn.datasets import load_mnist
+from skdbn.losses import SquaredError
+from skdbn.optimizers import SGD
+
+parser = argparse.ArgumentParser(description="Backpropagation, step by step.")
+parser.add_argument("--output", help="write the figure here instead of showing it")
+output = parser.parse_args().output
+
+folder = os.environ.get("SKDBN_DATA")
+if folder:
+    X, y = load_mnist(folder, subset="train", return_X_y=True)
+    X, y = X[:1000] / 255, y[:1000]
+else:
+    X, y = load_digits(return_X_y=True)
+    X = X / 16
+five = X[y == 5][:1].astype(np.float64)
+target = np.eye(10)[[5]]
+n_pixels, n_hidden, rate, n_steps = five.shape[1], 28, 0.25, 250
+
+rng = np.random.default_rng(0)
+W_1, b_1 = rng.normal(size=(n_pixels, n_hidden)), rng.normal(size=n_hidden)
+W_2, b_2 = rng.normal(size=(n_hidden, 10)), rng.normal(size=10)
+
+# %%
+# 250 steps
+# ---------
+# Each call of ``partial_fit`` is one epoch over the rows it gets, here one step on one row.
+
+network = MLPRegressor(
+    (n_hidden,),
+    activation="logistic",
+    loss=SquaredError("logistic"),
+    init=([W_1, W_2], [b_1, b_2]),
+    solver=SGD(momentum=0.0, nesterov=False),
+    learning_rate=rate,
+    alpha=0.0,
+    dtype="float64",
+)
+print("iteration  error   outputs for the digits 0 to 9")
+for step in range(1, n_steps + 1):
+    network.partial_fit(five, target)
+    if step % 10 == 0:
+        outputs = network.predict(five)[0]
+        error = 0.5 * np.sum((outputs - target) ** 2)
+        row = " ".join(f"{o:.3f}" for o in outputs)
+        print(f"{step:9d}  {error:.4f}  {row}")
+
+# %%
+# By hand, and with the wrong sign
+# --------------------------------
+
+
+def errors_by_hand(sign_of_biases):
+    """Error before each step, by the formulas above."""
+    weights = [a.copy() for a in (W_1, b_1, W_2, b_2)]
+    U, c, V, d = weights
+    errors = []
+    for _ in range(n_steps):
+        h = expit(five[0] @ U + c)
+        o = expit(h @ V + d)
+        errors.append(0.5 * np.sum((o - target[0]) ** 2))
+        delta_o = (o - target[0]) * o * (1 - o)
+        delta_h = (V @ delta_o) * h * (1 - h)
+        V -= rate * np.outer(h, delta_o)
+        d -= rate * sign_of_biases * delta_o
+        U -= rate * np.outer(five[0], delta_h)
+        c -= rate * sign_of_biases * delta_h
+    return np.array(errors)
+
+
+right, wrong = errors_by_hand(1), errors_by_hand(-1)
+difference = np.abs(right - network.loss_curve_).max()
+print(f"largest difference from the formulas by hand: {difference:.1e}")
+print(f"error after {n_steps} steps: {right[-1]:.4f}, with the wrong sign {wrong[-1]:.4f}")
+
+# %%
+# The errors
+# ----------
+
+figure, axes = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
+steps = np.arange(n_steps)
+axes.plot(steps, network.loss_curve_, color="#0072b2", lw=2, label="backpropagation")
+axes.plot(steps, wrong, color="#d55e00", lw=2, label="biases with the wrong sign")
+axes.set_xlabel("step")
+axes.set_ylabel("half the squared error")
+axes.set_yscale("log")
+axes.set_title(f"One image of a five, {n_pixels}-{n_hidden}-10", loc="left", fontsize=11)
+axes.grid(color="#e6e6e6")
+axes.set_axisbelow(True)
+axes.spines[["top", "right"]].set_visible(False)
+axes.legend(frameon=False)
+
+if output:
+    figure.savefig(output, dpi=150)
+else:
+    plt.show()

@@ -1,0 +1,140 @@
+"""Level 4: what networks that learn from targets are made of."""
+
+from functools import partial
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._base import BaseNetwork
+from ._batches import ACCEPTED_DTYPES, Examples, map_blocks
+from ._sklearn import Interval, check_sample_weight
+from .optimizers import SOLVERS, FullBatchOptimizer
+
+
+def makes_steps(estimator):
+    """Whether the solver can go on with a part of the data."""
+    solver = estimator.solver
+    kind = SOLVERS.get(solver) if isinstance(solver, str) else type(solver)
+    if kind is not None and issubclass(kind, FullBatchOptimizer):
+        raise AttributeError(
+            f"partial_fit needs a solver that makes steps on batches, such as 'adam', but "
+            f"solver={solver!r} works on all rows at once."
+        )
+    return True
+
+
+class BaseSupervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetwork):
+    """Base class of the networks with targets."""
+
+    _parameter_constraints: dict = {
+        **BaseNetwork._parameter_constraints,
+        "head_max_iter": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    # Whether y is to be made numbers.
+    _numeric_targets = False
+
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Fit the network to X and y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data. CSR data are multiplied as they are, uint8 data converted a
+            batch at a time.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets: class labels, or for several labels a row an indicator matrix of
+            zeros and ones; numbers for a regressor.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, 0 or more; None for all alike. Losses are means
+            weighted by them, held-out scores too.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Rows of a validation set of your own, instead of a part of X. With
+            ``early_stopping`` they decide when to stop; without it, they are watched
+            (``validation_scores_``, ``validation_loss_curve_``).
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X is not a finite 2-d array, y cannot be targets, their lengths differ, or
+            the validation set does not match them.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` was reached before the loss stopped improving, or training
+            diverged. The last finite parameters are kept.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    def _check_data(self, X, y, sample_weight, *, reset, **known):
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=ACCEPTED_DTYPES,
+            order="C",
+            multi_output=True,
+            y_numeric=self._numeric_targets,
+            reset=reset,
+        )
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, X)
+        Y = self._check_targets(y, reset=reset, **known)
+        if not reset and Y.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y has {Y.shape[1]} outputs, but the network of the previous call has "
+                f"{self.n_outputs_}. Use fit with warm_start=False to start anew."
+            )
+        self.n_outputs_ = Y.shape[1]
+        return Examples(X, Y, self._weights(y, sample_weight))
+
+    def _weights(self, y, sample_weight):
+        """How much each row counts, or None for all alike."""
+        return sample_weight
+
+    def _evaluate(self, network, data):
+        predict = partial(network.predict, link=False)
+        n_outputs = data.Y.shape[1]
+        Z = map_blocks(predict, data.X, network.dtype, n_outputs, multiplies=True)
+        loss = np.average(network.losses(Z, data.Y), weights=data.weight)
+        return self._score_outputs(network.outputs(Z), data.Y, data.weight), loss
+
+    def transform(self, X):
+        """Activations of the last hidden layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        H : ndarray of shape (n_samples, hidden_layer_sizes[-1])
+        """
+        check_is_fitted(self)
+        return self._outputs(X, n_layers=self._n_encoding_layers)
+
+    @property
+    def _n_encoding_layers(self):
+        """Number of layers of weights below the output layer."""
+        return len(self.coefs_) - 1

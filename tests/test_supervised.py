@@ -1,0 +1,578 @@
+"""Networks with targets: what they are fitted to, from where, and on which rows."""
+
+import numpy as np
+import pytest
+from _estimators import (
+    CLASSIFIERS,
+    LABELS,
+    NETWORKS,
+    REGRESSORS,
+    SUPERVISED,
+    WEIGHT,
+    build,
+    small_rbm,
+    target,
+)
+from _estimators import ROWS as X
+from scipy import sparse
+from sklearn import neural_network
+from sklearn.base import clone
+from sklearn.datasets import make_classification, make_regression
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import accuracy_score, log_loss, r2_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils.class_weight import compute_sample_weight
+from test_network import SHARED
+
+from skdbn import (
+    RBM,
+    DBNRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    StackedRBM,
+)
+from skdbn.activations import LeakyRelu
+from skdbn.losses import BinaryLogLoss, LogLoss, Loss, SquaredError
+from skdbn.optimizers import Adam, Averaged
+from skdbn.schedules import Ramp
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+# -- scikit-learn's networks --------------------------------------------------------------
+def data_of(kind):
+    if kind == "labels":
+        return make_classification(87, 9, n_informative=5, n_classes=3, random_state=1)
+    if kind == "two labels":
+        return make_classification(87, 9, n_informative=5, random_state=1)
+    if kind == "label sets":
+        X, _ = make_classification(87, 9, random_state=1)
+        return X, (X[:, :4] + X[:, 1:5] > 0).astype(int)
+    X, y = make_regression(87, 9, n_targets=3 if kind == "numbers" else 1, random_state=1)
+    return X, np.exp(y / 100) if kind == "counts" else y / 100
+
+
+def fit_both(kind, learning_rate=0.01, weighted=False, **params):
+    X, y = data_of(kind)
+    name = "MLPClassifier" if "label" in kind else "MLPRegressor"
+    params = {
+        "hidden_layer_sizes": (8, 5), "batch_size": 20, "max_iter": 12,
+        "random_state": 3, **params,
+    }  # fmt: skip
+    ours = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}[name](
+        dtype="float64", learning_rate=learning_rate, **params
+    )
+    theirs = getattr(neural_network, name)(learning_rate_init=learning_rate, **params)
+    weight = np.random.RandomState(5).uniform(0.1, 3, len(X)) if weighted else None
+    return [mlp.fit(X, y, sample_weight=weight) for mlp in (ours, theirs)], X
+
+
+KINDS = ["labels", "two labels", "label sets", "number"]
+SOLVERS = ["sgd", "adam", "lbfgs"]
+ALIKE = [
+    *({"kind": kind, "solver": solver} for kind in KINDS for solver in SOLVERS),
+    *({"kind": kind, "weighted": True} for kind in KINDS),
+    *({"kind": kind, "weighted": True, "solver": "lbfgs"} for kind in KINDS),
+    *({"kind": "numbers", "solver": solver, "alpha": 0.0} for solver in ("sgd", "adam")),
+    {"kind": "numbers", "weighted": True, "alpha": 0.0},
+    *({"kind": "number", "activation": activation} for activation in SHARED),
+    {"kind": "counts", "loss": "poisson"},
+    {"kind": "counts", "loss": "poisson", "weighted": True, "solver": "sgd"},
+    {"kind": "number", "alpha": 1.0, "shuffle": False},
+    {"kind": "number", "max_iter": 300, "tol": 0.01, "n_iter_no_change": 3},
+    {"kind": "number", "early_stopping": True, "validation_fraction": 0.2},
+    {"kind": "two labels", "early_stopping": True, "weighted": True},
+    {"kind": "label sets", "early_stopping": True},
+]
+
+
+@pytest.mark.parametrize("case", ALIKE, ids=str)
+def test_training_goes_the_way_of_scikit_learn(case):
+    (ours, theirs), X = fit_both(**case)
+    rtol = 1e-5 if case.get("solver") == "lbfgs" else 1e-9
+    # They follow the gradient of the sum over outputs, and show the mean.
+    factor = 3 if case["kind"] == "numbers" else 1
+    np.testing.assert_allclose(ours.loss_, factor * theirs.loss_, rtol=rtol)
+    if case.get("solver") != "lbfgs":
+        expected = factor * np.array(theirs.loss_curve_)
+        np.testing.assert_allclose(ours.loss_curve_, expected, rtol=rtol)
+    for name in ("coefs_", "intercepts_"):
+        for a, b in zip(getattr(ours, name), getattr(theirs, name), strict=True):
+            np.testing.assert_allclose(a, b, rtol=10 * rtol, atol=10 * rtol)
+    for name in ("n_layers_", "n_outputs_", "out_activation_"):
+        assert getattr(ours, name) == getattr(theirs, name), name
+    if case.get("early_stopping"):
+        np.testing.assert_allclose(ours.validation_scores_, theirs.validation_scores_)
+    if case.get("max_iter"):
+        assert ours.n_iter_ == theirs.n_iter_ < 300
+    found, expected = ours.predict(X), theirs.predict(X)
+    np.testing.assert_allclose(found, expected, rtol=100 * rtol)
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    if hasattr(theirs, "classes_"):
+        np.testing.assert_array_equal(ours.classes_, theirs.classes_)
+        np.testing.assert_allclose(
+            ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-4, atol=1e-9
+        )
+
+
+def test_loss_of_several_outputs_is_their_sum():
+    X, y = data_of("numbers")
+    mlp = MLPRegressor(
+        (4,), dtype="float64", alpha=0, learning_rate=1e-12, max_iter=1, random_state=0
+    ).fit(X, y)
+    expected = 0.5 * ((mlp.predict(X) - y) ** 2).sum(axis=1).mean()
+    np.testing.assert_allclose(mlp.loss_, expected, rtol=1e-6)
+
+
+# -- weights of rows and classes ----------------------------------------------------------
+@pytest.mark.parametrize("name", SUPERVISED)
+def test_rows_of_no_weight_are_not_there(name):
+    y, weight = target(name), np.where(np.arange(60) < 45, WEIGHT, 0.0)
+    if "DBN" in name:  # pretrained on rows of its own
+        stack = StackedRBM((4, 3), rbm=small_rbm(), random_state=0).fit(X)
+        start = {"rbm": FrozenEstimator(stack)}
+    else:
+        start = {}
+    options = {"batch_size": 10, "early_stopping": True, **start}
+    weighted = build(name, **options).fit(X, y, weight)
+    without = build(name, **options).fit(X[:45], y[:45], WEIGHT[:45])
+    np.testing.assert_array_equal(weighted.coefs_[0], without.coefs_[0])
+    assert weighted.loss_curve_ == without.loss_curve_
+    assert weighted.validation_scores_ == without.validation_scores_
+    scaled = build(name, **options, alpha=0.0).fit(X, y, 4 * weight)
+    unscaled = build(name, **options, alpha=0.0).fit(X, y, weight)
+    np.testing.assert_allclose(scaled.coefs_[0], unscaled.coefs_[0], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SUPERVISED)
+@pytest.mark.parametrize(
+    ("weight", "match"),
+    [
+        (WEIGHT[:-1], "sample_weight.shape == "),
+        (-WEIGHT, "[Nn]egative values in data passed to `sample_weight`"),
+        (WEIGHT * np.nan, "contains NaN"),
+        (np.zeros(60), "at least one non-zero"),
+        (np.stack([WEIGHT, WEIGHT]), "must be 1D array or scalar"),
+    ],
+)
+def test_bad_sample_weight(name, weight, match):
+    for method in ("fit", "partial_fit"):
+        known = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
+        known = known if name in CLASSIFIERS else {}
+        with pytest.raises(ValueError, match=match):
+            getattr(build(name), method)(X, target(name), sample_weight=weight, **known)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 1, 1: 5, 2: 0.1}, {1: 3}])
+def test_class_weights_are_sample_weights(name, class_weight):
+    given = compute_sample_weight(class_weight, LABELS)
+    by_class = build(name, class_weight=class_weight).fit(X, LABELS)
+    by_row = build(name).fit(X, LABELS, given)
+    np.testing.assert_allclose(by_class.coefs_[0], by_row.coefs_[0], rtol=1e-6)
+    np.testing.assert_allclose(by_class.loss_curve_, by_row.loss_curve_, rtol=1e-6)
+    both = build(name, class_weight={0: 1, 1: 5, 2: 0.1}).fit(X, LABELS, WEIGHT)
+    expected = build(name).fit(X, LABELS, WEIGHT * np.array([1, 5, 0.1])[LABELS])
+    np.testing.assert_allclose(both.coefs_[0], expected.coefs_[0], rtol=1e-6)
+
+
+def test_balanced_classes_count_alike_also_with_weights():
+    weighted = build("MLPClassifier", class_weight="balanced").fit(X, LABELS, WEIGHT)
+    total = np.bincount(LABELS, WEIGHT)
+    by_row = build("MLPClassifier").fit(X, LABELS, WEIGHT / total[LABELS])
+    np.testing.assert_allclose(weighted.coefs_[0], by_row.coefs_[0], rtol=1e-2, atol=1e-4)
+
+
+def test_class_weights_of_label_sets():
+    Y = (X[:, :2] > 0.4).astype(int)
+    given = [{0: 1, 1: 3}, {0: 2, 1: 1}]
+    by_class = build("MLPClassifier", class_weight=given).fit(X, Y)
+    by_row = build("MLPClassifier").fit(X, Y, compute_sample_weight(given, Y))
+    np.testing.assert_allclose(by_class.coefs_[0], by_row.coefs_[0], rtol=1e-6)
+    with pytest.raises(
+        ValueError, match="class_weight is a list of 2, but y has 1 columns"
+    ):
+        build("MLPClassifier", class_weight=given).fit(X, LABELS)
+
+
+def test_weighted_rows_pull():
+    """Two rows that say the opposite: the heavier one is believed."""
+    rows, labels = np.zeros((2, 1)), np.array([0, 1])
+    mlp = MLPClassifier((3,), solver="lbfgs", alpha=0, dtype="float64", random_state=0)
+    P = mlp.fit(rows, labels, [1.0, 3.0]).predict_proba(rows)
+    np.testing.assert_allclose(P[0], [0.25, 0.75], atol=1e-4)
+    mlp.set_params(class_weight={0: 9, 1: 1})
+    np.testing.assert_allclose(
+        mlp.fit(rows, labels, [1.0, 3.0]).predict_proba(rows)[0, 1], 0.25, atol=1e-4
+    )
+
+
+# -- label sets ---------------------------------------------------------------------------
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_label_sets(name):
+    Y = (X[:, :3] > 0.5).astype(int)
+    fitted = build(name, max_iter=200, learning_rate=0.03).fit(X, Y)
+    assert fitted.predict(X).shape == fitted.predict_proba(X).shape == (60, 3)
+    np.testing.assert_array_equal(fitted.predict(X), fitted.predict_proba(X) > 0.5)
+    np.testing.assert_array_equal(fitted.classes_, [0, 1, 2])
+    assert fitted.out_activation_ == "logistic"
+    assert accuracy_score(Y, fitted.predict(X)) == fitted.score(X, Y)
+    from_sparse = build(name, max_iter=200, learning_rate=0.03).fit(X, sparse.csr_array(Y))
+    np.testing.assert_array_equal(from_sparse.predict_proba(X), fitted.predict_proba(X))
+    assert build(name, early_stopping=True).fit(X, Y).validation_scores_
+
+
+def test_label_sets_and_labels_do_not_mix():
+    Y = (X[:, :3] > 0.5).astype(int)
+    mlp = build("MLPClassifier", warm_start=True).fit(X, Y)
+    with pytest.raises(ValueError, match="an indicator matrix in the other"):
+        mlp.fit(X, LABELS)
+    with pytest.raises(ValueError, match=r"y has 2 outputs, but the network .* has 3"):
+        mlp.fit(X, Y[:, :2])
+
+
+# -- losses -------------------------------------------------------------------------------
+class Huber(Loss):
+    """The loss of docs/design.md, in plain NumPy."""
+
+    activation = "identity"
+
+    def __init__(self, width=1.0):
+        self.width = width
+
+    def link(self, z, bias):
+        z += bias
+
+    def gradient(self, z, bias, target, losses):
+        z += bias - target
+        near = np.abs(z) <= self.width
+        rows = np.where(near, 0.5 * z**2, self.width * (np.abs(z) - 0.5 * self.width))
+        losses[:] = rows.sum(axis=1)
+        np.clip(z, -self.width, self.width, out=z)
+
+
+@pytest.mark.parametrize("name", REGRESSORS)
+def test_a_loss_of_ones_own(name):
+    y = target(name)
+    wide = build(name, loss=Huber(1e6), solver="sgd").fit(X, y)
+    squared = build(name, solver="sgd").fit(X, y)
+    np.testing.assert_allclose(wide.predict(X), squared.predict(X), rtol=1e-5)
+    narrow = build(name, loss=Huber(0.1), solver="sgd").fit(X, y)
+    assert not np.allclose(narrow.predict(X), squared.predict(X))
+    assert narrow.get_params()["loss__width"] == 0.1
+    assert clone(narrow).loss.width == 0.1
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize(
+    "loss", ["log_loss", "binary_log_loss", "squared_error", SquaredError("logistic")]
+)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_losses_of_classifiers(name, loss, n_classes):
+    y = np.digitize(X[:, 0], [0.5] if n_classes == 2 else [0.33, 0.66])
+    fitted = build(name, loss=loss, max_iter=300, learning_rate=0.03).fit(X, y)
+    softmax = loss == "log_loss" and n_classes == 3
+    assert fitted.out_activation_ == ("softmax" if softmax else "logistic")
+    P = fitted.predict_proba(X)
+    assert P.shape == (60, n_classes)
+    np.testing.assert_allclose(P.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(fitted.predict(X), P.argmax(axis=1))
+    assert fitted.score(X, y) > 0.6
+    assert fitted.loss_ < fitted.loss_curve_[0]
+
+
+def test_binary_cross_entropy_of_numbers_between_0_and_1():
+    y = 1 / (1 + np.exp(-(4 * X[:, 0] - 2)))
+    mlp = MLPRegressor((8,), loss="binary_log_loss", solver="lbfgs", random_state=0)
+    assert mlp.fit(X, y).score(X, y) > 0.99
+    assert (np.abs(mlp.predict(X) - 0.5) < 0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "match"),
+    [
+        ("binary_log_loss", 2 * X[:, 0], r"needs targets in \[0, 1\]"),
+        ("poisson", X[:, 0] - 0.5, r"needs targets in \[0, inf\]"),
+        ("log_loss", X[:, :3] - 0.5, r"needs targets in \[0, inf\]"),
+        (LogLoss((2, 2)), X[:, :3], "add up to the 3 units"),
+    ],
+)
+def test_targets_that_a_loss_cannot_have(loss, y, match):
+    with pytest.raises(ValueError, match=match):
+        build("MLPRegressor", loss=loss).fit(X, y)
+
+
+def test_a_softmax_of_one_output_is_refused():
+    with pytest.raises(ValueError, match="two classes have one output"):
+        build("MLPClassifier", loss=LogLoss()).fit(X, LABELS > 0)
+    assert build("MLPClassifier", loss=LogLoss()).fit(X, LABELS).loss_ > 0
+
+
+def test_an_activation_with_a_parameter():
+    pair = [build("MLPClassifier", activation=a) for a in (LeakyRelu(0.5), "leaky_relu")]
+    steep, shallow = (mlp.fit(X, LABELS).predict_proba(X) for mlp in pair)
+    assert not np.allclose(steep, shallow)
+    expected = build("MLPClassifier", activation=LeakyRelu(1.0)).fit(X, LABELS)
+    linear = build("MLPClassifier", activation="identity").fit(X, LABELS)
+    np.testing.assert_allclose(
+        expected.predict_proba(X), linear.predict_proba(X), rtol=1e-5
+    )
+
+
+# -- partial_fit --------------------------------------------------------------------------
+def known(name):
+    return {"classes": [0, 1, 2]} if name in CLASSIFIERS else {}
+
+
+@pytest.mark.parametrize("name", SUPERVISED)
+@pytest.mark.parametrize("solver", ["sgd", "adam", Averaged(Adam(), decay=0.9), "cg"])
+def test_partial_fit_is_fit_in_pieces(name, solver):
+    y, options = target(name), {"solver": solver, "batch_size": 7, "shuffle": False}
+    rate = Ramp(0.02, 0.001, n_epochs=None)
+    pieces = build(name, learning_rate=rate, **options)
+    for _ in range(3):
+        pieces.partial_fit(X, y, **known(name))
+    fitted = build(name, learning_rate=rate, **options).fit(X, y)
+    for a, b in zip(pieces.coefs_, fitted.coefs_, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    np.testing.assert_allclose(pieces.loss_curve_, fitted.loss_curve_, rtol=1e-6)
+    assert pieces.n_iter_ == 3
+    assert pieces.n_evaluations_ == fitted.n_evaluations_
+
+
+@pytest.mark.parametrize("name", SUPERVISED)
+def test_partial_fit_takes_batches(name):
+    y = target(name)
+    fitted = build(name, batch_size=7).partial_fit(X, y, **known(name))
+    assert fitted.n_evaluations_ == 9  # of 60 rows
+    assert fitted.partial_fit(X[:8], y[:8]).n_evaluations_ == 11
+    assert len(fitted.loss_curve_) == fitted.n_iter_ == 2
+    weighted = build(name, batch_size=7)
+    weighted.partial_fit(
+        X, y, sample_weight=np.r_[np.ones(14), np.zeros(46)], **known(name)
+    )
+    assert weighted.n_evaluations_ == 2
+
+
+def test_partial_fit_of_classifiers():
+    mlp = build("MLPClassifier")
+    with pytest.raises(ValueError, match="classes must be given in the first call"):
+        mlp.partial_fit(X, LABELS)
+    mlp.partial_fit(X[:1], LABELS[:1], [0, 1, 2])
+    assert mlp.predict_proba(X).shape == (60, 3)
+    mlp.partial_fit(X[1:2], LABELS[1:2], classes=[2, 1, 0])
+    before = mlp.predict_proba(X)
+    with pytest.raises(ValueError, match="classes must be those of the first call"):
+        mlp.partial_fit(X, LABELS, classes=[0, 1])
+    with pytest.raises(ValueError, match=r"but y holds \[7\]"):
+        mlp.partial_fit(X, np.where(LABELS == 1, 7, LABELS))
+    np.testing.assert_array_equal(mlp.predict_proba(X), before)
+    with pytest.raises(ValueError, match="class_weight='balanced' needs all labels"):
+        build("MLPClassifier", class_weight="balanced").partial_fit(X, LABELS, [0, 1, 2])
+    sets = build("MLPClassifier").partial_fit(X, (X > 0.5).astype(int))
+    assert sets.predict(X).shape == (60, 5)
+
+
+@pytest.mark.parametrize("name", SUPERVISED)
+def test_partial_fit_that_cannot_be(name):
+    assert not hasattr(build(name, solver="lbfgs"), "partial_fit")
+    with pytest.raises(ValueError, match="does not support early_stopping=True"):
+        build(name, early_stopping=True).partial_fit(X, target(name), **known(name))
+
+
+def test_an_unknown_solver_is_told_by_fit():
+    mlp = build("MLPClassifier", solver="newton")
+    assert hasattr(mlp, "partial_fit")
+    with pytest.raises(ValueError, match="The 'solver' parameter of MLPClassifier must be"):
+        mlp.partial_fit(X, LABELS, [0, 1, 2])
+
+
+def test_partial_fit_goes_on_after_fit_and_after_a_failure():
+    y = target("MLPRegressor")
+    mlp = build("MLPRegressor").fit(X, y)
+    assert mlp.partial_fit(X, y).n_iter_ == 4
+    before = [c.copy() for c in mlp.coefs_]
+    with pytest.raises(ValueError, match="NaN"):
+        mlp.partial_fit(X * np.nan, y)
+    twin = build("MLPRegressor").fit(X, y).partial_fit(X, y)
+    for a, b, c in zip(
+        mlp.partial_fit(X, y).coefs_, before, twin.partial_fit(X, y).coefs_, strict=True
+    ):
+        assert not np.array_equal(a, b)
+        np.testing.assert_array_equal(a, c)
+
+
+def test_partial_fit_with_another_solver_starts_from_rest():
+    y = target("MLPRegressor")
+    mlp = build("MLPRegressor", solver="adam").partial_fit(X, y)
+    start = [[a.copy() for a in part] for part in (mlp.coefs_, mlp.intercepts_)]
+    mlp.set_params(solver="sgd", shuffle=False).partial_fit(X, y)
+    fresh = build("MLPRegressor", solver="sgd", shuffle=False, init=start, max_iter=1)
+    np.testing.assert_array_equal(mlp.coefs_[0], fresh.fit(X, y).coefs_[0])
+    assert mlp.n_iter_ == 2
+
+
+def test_sparse_targets_of_a_regressor():
+    y = sparse.csr_array(np.where(X > 0.5, X, 0))
+    found = build("MLPRegressor").fit(X, y).predict(X)
+    np.testing.assert_array_equal(
+        found, build("MLPRegressor").fit(X, y.toarray()).predict(X)
+    )
+
+
+# -- validation sets ----------------------------------------------------------------------
+SCORE = {"Classifier": accuracy_score, "Regressor": r2_score}
+
+
+@pytest.mark.parametrize("name", SUPERVISED)
+@pytest.mark.parametrize("early", [True, False])
+def test_a_validation_set_of_ones_own(name, early):
+    y = target(name)
+    given = {"X_val": X[40:], "y_val": y[40:], "sample_weight_val": WEIGHT[40:]}
+    fitted = build(name, early_stopping=early, tol=None, alpha=0.5).fit(
+        X[:40], y[:40], **given
+    )
+    assert len(fitted.validation_scores_) == len(fitted.validation_loss_curve_) == 3
+    plain = build(name, tol=None, alpha=0.5).fit(X[:40], y[:40])
+    assert fitted.loss_curve_ == plain.loss_curve_  # all rows are trained on
+    assert plain.validation_loss_curve_ is plain.validation_scores_ is None
+    shown = fitted.score(X[40:], y[40:], WEIGHT[40:])
+    if early:
+        assert shown == pytest.approx(max(fitted.validation_scores_), rel=1e-5)
+        assert fitted.best_loss_ is None
+    else:
+        assert shown == pytest.approx(fitted.validation_scores_[-1], rel=1e-5)
+        np.testing.assert_array_equal(fitted.coefs_[0], plain.coefs_[0])
+        assert fitted.best_loss_ == plain.best_loss_
+        if name in CLASSIFIERS:
+            loss = log_loss(y[40:], fitted.predict_proba(X[40:]), sample_weight=WEIGHT[40:])
+        else:
+            errors = (fitted.predict(X[40:]) - y[40:]) ** 2
+            loss = 0.5 * np.average(errors, weights=WEIGHT[40:])
+        np.testing.assert_allclose(fitted.validation_loss_curve_[-1], loss, rtol=1e-5)
+
+
+def test_a_validation_set_of_an_autoencoder():
+    fitted = build("DBNAutoencoder").fit(X[:40], X_val=X[40:])
+    assert fitted.validation_scores_[-1] == pytest.approx(fitted.score(X[40:]), rel=1e-6)
+    R, V = fitted.reconstruct(X[40:]), X[40:]
+    cross_entropy = -(V * np.log(R) + (1 - V) * np.log(1 - R)).sum(axis=1).mean()
+    assert fitted.validation_loss_curve_[-1] == pytest.approx(cross_entropy, rel=1e-5)
+    stopped = build(
+        "DBNAutoencoder", early_stopping=True, max_iter=9, tol=9.0, n_iter_no_change=1
+    )
+    assert stopped.fit(X[:40], X_val=X[40:]).n_iter_ < 9
+
+
+def test_early_stopping_with_a_validation_set_stops():
+    y = target("MLPRegressor")
+    mlp = build(
+        "MLPRegressor", early_stopping=True, max_iter=50, tol=1.0, n_iter_no_change=2
+    )
+    assert mlp.fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:]).n_iter_ < 50
+
+
+@pytest.mark.parametrize("name", SUPERVISED)
+def test_validation_sets_that_do_not_fit(name):
+    y = target(name)
+    for given, match in [
+        ({"X_val": X}, "X_val is given without y_val"),
+        ({"y_val": y}, "y_val is given without X_val"),
+        ({"X_val": X[:, :3], "y_val": y}, "In the validation set.* X has 3 features"),
+        ({"X_val": X, "y_val": y[:5]}, "In the validation set.*inconsistent"),
+        ({"X_val": X * np.nan, "y_val": y}, "In the validation set.*NaN"),
+        ({"X_val": X, "y_val": y, "sample_weight_val": -WEIGHT}, "validation set.*egative"),
+    ]:
+        with pytest.raises(ValueError, match=match):
+            build(name).fit(X, y, **given)
+    if name in CLASSIFIERS:
+        with pytest.raises(ValueError, match=r"In the validation set.*but y holds \[9\]"):
+            build(name).fit(X, y, X_val=X, y_val=np.full(60, 9))
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "cg"])
+def test_line_searches_watch_a_validation_set(solver):
+    y = target("MLPRegressor")
+    fitted = build("MLPRegressor", solver=solver).fit(
+        X[:40], y[:40], X_val=X[40:], y_val=y[40:]
+    )
+    assert len(fitted.validation_loss_curve_) == fitted.n_iter_
+    assert fitted.validation_scores_[-1] == pytest.approx(
+        fitted.score(X[40:], y[40:]), rel=1e-4
+    )
+
+
+# -- autoencoders without pretraining, layers ---------------------------------------------
+@pytest.mark.parametrize("code", ["gaussian", "bernoulli"])
+@pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
+def test_without_pretraining(visible, code):
+    pair = [
+        build("DBNAutoencoder", visible=visible, code=code, pretrain=pretrain).fit(X)
+        for pretrain in (True, False)
+    ]
+    with_it, without = pair
+    assert [c.shape for c in without.coefs_] == [c.shape for c in with_it.coefs_]
+    assert repr(without._architecture_) == repr(with_it._architecture_)
+    assert not hasattr(without, "stack_")
+    assert without.loss_ < without.loss_curve_[0]
+    assert without.transform(X).shape == (60, 2)
+    assert without.inverse_transform(without.transform(X)).shape == X.shape
+    np.testing.assert_allclose(
+        without.inverse_transform(without.transform(X)), without.reconstruct(X), rtol=1e-5
+    )
+    with_it.set_params(pretrain=False).fit(X)
+    assert not hasattr(with_it, "stack_")
+    np.testing.assert_array_equal(with_it.coefs_[0], without.coefs_[0])
+    without.set_params(warm_start=True).fit(X)
+
+
+def test_without_pretraining_a_frozen_stack_has_no_use():
+    stack = StackedRBM((4, 2), rbm=small_rbm(), random_state=0).fit(X)
+    with pytest.raises(ValueError, match="pretrain=False starts from random weights"):
+        build("DBNAutoencoder", rbm=FrozenEstimator(stack), pretrain=False).fit(X)
+
+
+def test_losses_of_autoencoders():
+    squared = build("DBNAutoencoder", loss=SquaredError("logistic")).fit(X)
+    assert squared.out_activation_ == "logistic"
+    errors = 0.5 * ((squared.reconstruct(X) - X) ** 2).sum(axis=1).mean()
+    still = build("DBNAutoencoder", loss=SquaredError("logistic"), learning_rate=1e-30)
+    still.fit(X)
+    assert errors < still.loss_
+    expected = 0.5 * ((still.reconstruct(X) - X) ** 2).sum(axis=1).mean()
+    assert still.loss_ == pytest.approx(expected, rel=1e-5)
+    assert build("DBNAutoencoder", loss=BinaryLogLoss()).fit(X).loss_ == pytest.approx(
+        build("DBNAutoencoder").fit(X).loss_
+    )
+    with pytest.raises(ValueError, match=r"needs targets in \[0, 1\]"):
+        build("DBNAutoencoder", visible="gaussian", loss="binary_log_loss").fit(2 * X)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_layer_activations(name, container):
+    fitted = build(name).fit(X, target(name))
+    rows = container(X)
+    layers = fitted.layer_activations(rows)
+    assert [layer.shape[1] for layer in layers] == [len(b) for b in fitted.intercepts_]
+    np.testing.assert_allclose(layers[0], fitted._outputs(rows, 1), rtol=1e-6)
+    code = layers[1]
+    np.testing.assert_allclose(code, fitted.transform(rows), rtol=1e-6)
+    if name == "DBNAutoencoder":
+        np.testing.assert_allclose(layers[-1], fitted.reconstruct(rows), rtol=1e-6)
+    elif name in REGRESSORS:
+        np.testing.assert_allclose(layers[-1][:, 0], fitted.predict(rows), rtol=1e-6)
+    else:
+        np.testing.assert_allclose(layers[-1], fitted.predict_proba(rows), rtol=1e-6)
+
+
+def test_regressors_in_a_pipeline():
+    y = target("DBNRegressor")
+    model = make_pipeline(
+        MinMaxScaler(),
+        DBNRegressor((16,), rbm=RBM(max_iter=3), solver="lbfgs", random_state=0),
+    )
+    assert model.fit(X, y).score(X, y) > 0.9
+    several = model.fit(X, np.column_stack([y, -y]))
+    assert several.predict(X).shape == (60, 2)
