@@ -5,7 +5,7 @@ derivative, which all of them can tell from the activations alone.
 """
 
 from abc import ABC, abstractmethod
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -200,8 +200,9 @@ class Softmax(Activation):
 
     Parameters
     ----------
-    sizes : array-like of int or None, default=None
-        Number of units of each group, which are neighbours; None for one group of all.
+    sizes : int, array-like of int or None, default=None
+        Number of units of each group, which are neighbours; an integer for groups of one
+        size, None for one group of all.
 
     Examples
     --------
@@ -211,7 +212,9 @@ class Softmax(Activation):
     Softmax(sizes=(2, 4))
     """
 
-    _parameter_constraints: dict = {"sizes": ["array-like", None]}
+    _parameter_constraints: dict = {
+        "sizes": [Interval(Integral, 1, None, closed="left"), "array-like", None]
+    }
 
     def __init__(self, sizes=None):
         self.sizes = sizes
@@ -239,13 +242,17 @@ def group_ends(sizes, n_units):
     """Where the groups of a softmax end, an array of integers."""
     if sizes is None:
         return np.array([n_units])
-    ends = np.cumsum(sizes)
-    if min(sizes) < 1 or ends[-1] != n_units:
+    if isinstance(sizes, Integral):
+        groups = np.full(n_units // sizes, sizes)
+    else:
+        groups = np.asarray(sizes)
+    whole = groups.ndim == 1 and groups.dtype.kind in "iu"
+    if not whole or groups.sum() != n_units or (groups < 1).any():
         raise ValueError(
             f"sizes must be positive integers that add up to the {n_units} units of the "
-            f"layer, got {sizes!r}, which add up to {ends[-1]}."
+            f"layer, got {sizes!r}."
         )
-    return ends
+    return np.cumsum(groups)
 
 
 @kernel

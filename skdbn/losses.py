@@ -134,9 +134,9 @@ class LogLoss(Loss):
 
     Parameters
     ----------
-    sizes : array-like of int or None, default=None
+    sizes : int, array-like of int or None, default=None
         Number of outputs of each group, which are neighbours, for several softmaxes side
-        by side; None for one of all outputs.
+        by side; an integer for groups of one size, None for one of all outputs.
 
     Examples
     --------
@@ -150,7 +150,7 @@ class LogLoss(Loss):
 
     activation = "softmax"
 
-    _parameter_constraints: dict = {"sizes": ["array-like", None]}
+    _parameter_constraints: dict = Softmax._parameter_constraints
 
     def __init__(self, sizes=None):
         self.sizes = sizes
