@@ -201,8 +201,8 @@ class Softmax(Activation):
     Parameters
     ----------
     sizes : int, array-like of int or None, default=None
-        Number of units of each group, which are neighbours; an int is that of all groups,
-        None stands for one group of all units.
+        Number of units of each group, which are neighbours; an integer for groups of one
+        size, None for one group of all.
 
     Examples
     --------
@@ -213,7 +213,7 @@ class Softmax(Activation):
     """
 
     _parameter_constraints: dict = {
-        "sizes": ["array-like", Interval(Integral, 1, None, closed="left"), None]
+        "sizes": [Interval(Integral, 1, None, closed="left"), "array-like", None]
     }
 
     def __init__(self, sizes=None):
@@ -243,14 +243,16 @@ def group_ends(sizes, n_units):
     if sizes is None:
         return np.array([n_units])
     if isinstance(sizes, Integral):
-        sizes = np.full(max(1, n_units // sizes), sizes)
-    ends = np.cumsum(sizes)
-    if min(sizes) < 1 or ends[-1] != n_units:
+        groups = np.full(n_units // sizes, sizes)
+    else:
+        groups = np.asarray(sizes)
+    whole = groups.ndim == 1 and groups.dtype.kind in "iu"
+    if not whole or groups.sum() != n_units or (groups < 1).any():
         raise ValueError(
             f"sizes must be positive integers that add up to the {n_units} units of the "
-            f"layer, got {sizes!r}, which add up to {ends[-1]}."
+            f"layer, got {sizes!r}."
         )
-    return ends
+    return np.cumsum(groups)
 
 
 @kernel

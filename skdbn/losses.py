@@ -6,13 +6,12 @@ of the network, which knows their weights.
 """
 
 from abc import ABC, abstractmethod
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from ._kernels import exp, kernel, sigmoid, softmax, softplus
-from ._sklearn import Interval, StrOptions
+from ._sklearn import StrOptions
 from .activations import ACTIVATIONS, Identity, Logistic, Softmax, group_ends
 
 __all__ = ["LOSSES", "BinaryLogLoss", "LogLoss", "Loss", "PoissonLoss", "SquaredError"]
@@ -137,7 +136,7 @@ class LogLoss(Loss):
     ----------
     sizes : int, array-like of int or None, default=None
         Number of outputs of each group, which are neighbours, for several softmaxes side
-        by side; an int is that of all groups, None stands for one group of all outputs.
+        by side; an integer for groups of one size, None for one of all outputs.
 
     Examples
     --------
@@ -151,9 +150,7 @@ class LogLoss(Loss):
 
     activation = "softmax"
 
-    _parameter_constraints: dict = {
-        "sizes": ["array-like", Interval(Integral, 1, None, closed="left"), None]
-    }
+    _parameter_constraints: dict = Softmax._parameter_constraints
 
     def __init__(self, sizes=None):
         self.sizes = sizes

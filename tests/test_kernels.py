@@ -434,7 +434,16 @@ def test_groups_of_a_softmax_are_softmaxes(dtype):
     np.testing.assert_allclose(losses, total, rtol=1e-6)
 
 
-@pytest.mark.parametrize("sizes", [(3, 4), (0, 6), (7, -1)])
+def test_groups_of_one_size():
+    z = np.random.RandomState(0).normal(size=(3, 6))
+    whole, parts = z.copy(), z.copy()
+    Softmax(2).forward(whole, np.zeros(6))
+    Softmax([2, 2, 2]).forward(parts, np.zeros(6))
+    np.testing.assert_array_equal(whole, parts)
+    np.testing.assert_allclose(whole.reshape(3, 3, 2).sum(axis=2), 1)
+
+
+@pytest.mark.parametrize("sizes", [(3, 4), (0, 6), (7, -1), 4, 7, (), (2.0, 4.0), [[6]]])
 def test_groups_that_do_not_fit(sizes):
     with pytest.raises(ValueError, match="add up to the 6 units"):
         Softmax(sizes).forward(np.zeros((1, 6)), np.zeros(6))

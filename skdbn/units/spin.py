@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._kernels import kernel, sigmoid, softplus, uniform
+from ..losses import SquaredError
 from ._base import Unit
 from ._checks import check_range
 
@@ -32,7 +33,7 @@ class Spin(Unit):
     """
 
     activation = "tanh"
-    loss = "squared_error"
+    loss = SquaredError("tanh")
     learning_rate = 0.01
 
     def mean(self, z, bias):
