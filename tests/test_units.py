@@ -10,10 +10,13 @@ from scipy import sparse, stats
 from scipy.special import expit, logsumexp, spence
 from sklearn.base import clone
 
-from skdbn import RBM
+from skdbn import RBM, DBNAutoencoder, DBNClassifier, StackedRBM
 from skdbn._energy import Energy
+from skdbn._params import resolve
 from skdbn._products import CSRRows
 from skdbn._random import Stream
+from skdbn.activations import ACTIVATIONS
+from skdbn.losses import LOSSES
 from skdbn.units import (
     UNITS,
     Bernoulli,
@@ -617,3 +620,56 @@ def test_spins_are_bernoulli_units_in_other_numbers():
     np.testing.assert_allclose(spins.hidden_mean(2 * V - 1), 2 * bits.hidden_mean(V) - 1)
     found = spins.pseudo_log_likelihood(2 * V - 1)
     np.testing.assert_allclose(found, bits.pseudo_log_likelihood(V))
+
+
+# -- as layers of a network ----------------------------------------------------------------
+LAYERED = {
+    "bernoulli": Bernoulli(),
+    "continuous": Continuous(),
+    "gaussian": Gaussian(variance=0.3),
+    "learned": Gaussian(variance="learned"),
+    "relu": ReLU(),
+    "softmax": Softmax(3),
+    "spin": Spin(),
+}
+
+
+def rows_of(name, n_rows, n_columns):
+    """Data for visible units."""
+    rng = np.random.RandomState(0)
+    if name == "softmax":
+        return np.eye(3)[rng.randint(3, size=(n_rows, n_columns // 3))].reshape(n_rows, -1)
+    if name == "spin":
+        return rng.choice([-1.0, 1.0], (n_rows, n_columns))
+    return np.abs(rng.normal(0.4, 0.2, (n_rows, n_columns))).clip(0, 1)
+
+
+@pytest.mark.parametrize("hidden", [name for name in LAYERED if name != "learned"])
+@pytest.mark.parametrize("visible", LAYERED)
+def test_layers_of_a_network_are_the_means_of_units(visible, hidden):
+    """Both ways, with the output that the loss of an autoencoder makes."""
+    X = rows_of(visible, 30, 6)
+    rbm = RBM(visible=LAYERED[visible], hidden=LAYERED[hidden], max_iter=2, dtype="float64")
+    stack = StackedRBM((6,), rbm=rbm, random_state=0).fit(X)
+    H = stack.transform(X)
+    for layers, rows, expected in (
+        (stack._encoder(), X, H),
+        (stack._decoder(), H, stack.inverse_transform(H)),
+    ):
+        (coef,), (bias,), (activation,) = layers
+        z = rows @ coef
+        resolve(activation, ACTIVATIONS).forward(z, bias)
+        np.testing.assert_allclose(z, expected, rtol=1e-10, atol=1e-12)
+    (coef,), (bias,), _ = stack._decoder()
+    z = H @ coef
+    resolve(LAYERED[visible].loss, LOSSES).link(z, bias)
+    np.testing.assert_allclose(z, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_networks_do_not_start_from_counts():
+    X = np.random.RandomState(0).poisson(2.0, (30, 5)).astype(float)
+    rbm = RBM(visible="multinomial")
+    for model in (DBNClassifier((3,), rbm=rbm), DBNAutoencoder((3, 2), rbm=rbm)):
+        with pytest.raises(ValueError, match="cannot start from Multinomial"):
+            model.fit(X, np.arange(30) % 2)
+    StackedRBM((3, 2), rbm=RBM(visible="multinomial", max_iter=1)).fit(X)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from .._kernels import kernel, truncated_log_integral, truncated_mean, uniform
+from ..losses import SquaredError
 from ._base import Unit
 from ._checks import check_range
 
@@ -41,7 +42,7 @@ class Continuous(Unit):
     """
 
     activation = "truncated_exponential"
-    loss = "binary_log_loss"
+    loss = SquaredError("truncated_exponential")
     learning_rate = 0.1
 
     def mean(self, z, bias):

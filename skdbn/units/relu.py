@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from .._kernels import exp, kernel, log, normal, sigmoid, softplus
+from ..losses import SquaredError
 from ._base import Unit
 from ._checks import check_range
 
@@ -57,7 +58,7 @@ class ReLU(Unit):
     """
 
     activation = "softplus"
-    loss = "squared_error"
+    loss = SquaredError("softplus")
     learning_rate = 0.01
 
     def mean(self, z, bias):
