@@ -111,6 +111,11 @@ def check_codes(estimator, X):
     return codes
 
 
+def count_rows(X, sample_weight=None):
+    """Number of rows that have a weight."""
+    return X.shape[0] if sample_weight is None else int(np.count_nonzero(sample_weight))
+
+
 def column_means(X, sample_weight=None):
     """Weighted means of the columns of rows that have been validated, in float64."""
     if sample_weight is None:
@@ -118,6 +123,17 @@ def column_means(X, sample_weight=None):
     blocks = list(gen_batches(X.shape[0], _block_rows(X.shape[1])))
     sums = share(lambda rows: X[rows].T @ sample_weight[rows], blocks)
     return np.ravel(sum(sums)) / sample_weight.sum()
+
+
+def column_variances(X, means, sample_weight=None):
+    """Weighted variances of the columns about these means, in float64."""
+    weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+
+    def squares(rows):
+        return weights[rows] @ np.square(dense_block(X, rows, np.float64) - means)
+
+    blocks = list(gen_batches(X.shape[0], _block_rows(X.shape[1])))
+    return sum(share(squares, blocks)) / weights.sum()
 
 
 def output_dtype(X, dtype):

@@ -14,6 +14,8 @@ from .optimizers import SGD
 
 # Share of the newest batch in the moving averages of the units' states.
 _NEWEST = 0.01
+# Weights beyond have exploded, even where bounded states keep the errors small.
+_LARGEST_WEIGHT = 1000.0
 # The most by which a step changes the logarithm of a variance, and all steps lower it: a
 # variance that goes to zero makes the density of the data infinite.
 _VARIANCE_STEP, _LOG_RANGE = 0.05, np.log(1e4)
@@ -65,6 +67,8 @@ class EnergyProblem:
     ):
         self.data = data
         self.sample_weight = sample_weight
+        weighs = np.ones(data.shape[0]) if sample_weight is None else sample_weight
+        self.rows = np.flatnonzero(weighs)
         arrays = energy.parameters
         self._shapes = [array.shape for array in arrays]
         self._like = energy
@@ -77,7 +81,6 @@ class EnergyProblem:
         self.gradients = views(self.gradient, self._shapes)
         self.sampler = sampler
         self.schedule = learning_rate
-        self.rate_factor = 1.0
         self.optimizer = SGD(momentum, nesterov=False)
         self.penalty = penalty
         self.center = center
@@ -87,15 +90,13 @@ class EnergyProblem:
         # A copy, so that a step that fails leaves the caller's state alone.
         self._visible_mean = visible_mean
         self.state = deepcopy(state) or self._init_state(visible_mean)
-        self._check_chains()
-        if self.average:  # the energy is of averages, where there is an earlier state
-            self.theta[:] = self.state["theta"]
-            self.state["theta"] = self.theta
+        n_chains = self._count_chains()
+        self._resume_average()
         self.followed = self._followed_energy()
         n_components, n_features = self._shapes[0]
         self.phases = Phases(
             batch_size,
-            sampler.count_chains(batch_size),
+            n_chains,
             n_features,
             n_components,
             energy.dtype,
@@ -119,19 +120,32 @@ class EnergyProblem:
             "memories": None,
             "followers": self.sampler.init_followers(self.theta),
             "n_averaged": 0,
+            "rate_factor": 1.0,
         }
         if self.own is not None:
             state["lowest"] = self.own - _LOG_RANGE
-        if self.average:
-            state["average"], state["theta"] = self.theta.copy(), self.theta
         return state
 
-    def _check_chains(self):
-        """Forget chains of another sampler, or another number of them."""
-        kind = repr(self.sampler), self.sampler.count_chains(self.batch_size)
-        if self.state.setdefault("sampler", kind) != kind:
+    def _count_chains(self):
+        """The number of chains, which is that of the first batches; or forget others'."""
+        state, name = self.state, repr(self.sampler)
+        if state.get("sampler") != name:
             followers = self.sampler.init_followers(self.theta)
-            self.state.update(sampler=kind, memories=None, followers=followers)
+            n_chains = self.sampler.count_chains(self.batch_size)
+            state.update(sampler=name, n_chains=n_chains)
+            state.update(memories=None, followers=followers)
+        return state["n_chains"]
+
+    def _resume_average(self):
+        """Begin or go on with averages, which the energy is of in that case."""
+        if not self.average:
+            self.state.pop("average", None)
+            return
+        if "average" in self.state:
+            self.theta[:] = self.state["theta"]
+        else:
+            self.state.update(average=self.theta.copy(), n_averaged=0)
+        self.state["theta"] = self.theta
 
     def _followed_energy(self):
         """The model that the chains follow, where it is not the one that learns."""
@@ -145,7 +159,18 @@ class EnergyProblem:
 
     def learning_rate(self, t, max_iter):
         """Step size at time t."""
-        return self.rate_factor * self.schedule(t, max_iter)
+        return self.state["rate_factor"] * self.schedule(t, max_iter)
+
+    def back_off(self, factor):
+        """Multiply the learning rate from now on."""
+        self.state["rate_factor"] *= factor
+
+    def is_sound(self):
+        """Whether the parameters are finite and the weights not absurdly large."""
+        if not np.isfinite(self.theta).all():
+            return False
+        scale = 1.0 if self.own is None else np.exp(0.5 * self.own)
+        return bool(np.abs(self.energy.weights * scale).max() <= _LARGEST_WEIGHT)
 
     def model(self, theta):
         """The model with the parameters in a flat array, of which it has views."""
@@ -160,16 +185,17 @@ class EnergyProblem:
         """Go back to earlier parameters, at rest, with new chains."""
         self.theta[:] = theta
         self.phases.forget()
-        fresh = self._init_state(self._visible_mean)
+        fresh, kept = self._init_state(self._visible_mean), ("rate_factor", "lowest")
+        fresh.update({name: self.state[name] for name in kept if name in self.state})
         self.state.update(fresh, memories=self.phases.memories)
+        if self.average:
+            self.state["average"] = self.theta.copy()
         self.followed = self._followed_energy()
 
     def step(self, rows, t):
         """Change the parameters for some rows; returns their reconstruction error."""
         n, parts = len(rows), self.phases.parts(len(rows))
         weight = self.phases.load_weights(self.sample_weight, rows)
-        if weight == 0:
-            return 0.0
         self._start_chains(parts, rows)
         results = share(partial(self._run_chains, rows, weight), parts)
         errors, own = zip(*results, strict=True)
@@ -199,8 +225,8 @@ class EnergyProblem:
         own = None
         if self.own is not None:
             drive = part.hidden_data @ energy.weights
-            rows = part.visible_data, drive, energy.visible_bias, part.weights
-            own = energy.visible.parameter_gradient(*rows)
+            terms = part.visible_data, drive, energy.visible_bias, part.weights
+            own = energy.visible.parameter_gradient(*terms)
         self.sampler.negative(
             energy if self.followed is self.energy else self.followed, part
         )
@@ -226,12 +252,14 @@ class EnergyProblem:
         else:  # the norm of the whole gradient comes before the step
             b -= sum(share(form, pieces))
             norm = np.sqrt(squared_norm(self.gradient)) / weight
-            rate *= min(1.0, self.penalty.clip_norm / norm) if norm > 0 else 1.0
+            if norm > self.penalty.clip_norm:
+                self.gradient *= self.theta.dtype.type(self.penalty.clip_norm / norm)
             learn = self._learner(rate, weight, t)
             share(learn, pieces)
         learn(None)
         if self.own is not None:
             self._learn_own(rate / weight)
+            self._accompany(slice(None), weight)
         self.state["n_averaged"] += 1
 
     def _form(self, n, weight, components):
@@ -249,10 +277,8 @@ class EnergyProblem:
         blend(newest, _newest(mean), mean)
         if not self.center:
             return 0.0
-        back, decay = np.zeros_like(self.gradients[1]), self.penalty.l2 * weight
-        means = self.state["visible_mean"], mean
-        theta = self.energy.weights[components]
-        _center(W, c, self.gradients[1], *means, theta, W.dtype.type(decay), back)
+        back = np.zeros_like(self.gradients[1])
+        _center(W, c, self.gradients[1], self.state["visible_mean"], mean, back)
         return back
 
     def _learner(self, rate, weight, t):
@@ -262,7 +288,7 @@ class EnergyProblem:
         numbers = self.optimizer.begin(
             self.state["optimizer"], rate / weight, t, self.max_iter
         )
-        decay = 0.0 if self.center else self.penalty.l2 * weight  # or it is in the gradient
+        decay = self.penalty.l2 * weight
         n_features = self._shapes[0][1]
 
         def learn(components):
@@ -274,7 +300,8 @@ class EnergyProblem:
                 where = slice(*ends)
                 self._change(where, decay, numbers)
                 self.penalty.apply(self.energy.weights[components], rate)
-            self._accompany(where, weight)
+            if self.own is None:  # or later, as variances change all of them
+                self._accompany(where, weight)
 
         return learn
 
@@ -286,6 +313,7 @@ class EnergyProblem:
         scale = np.exp(0.5 * (before - self.own))
         self.energy.weights *= scale
         self.energy.visible_bias *= scale
+        self.gradients[3][:] = 0  # nothing for others to follow
 
     def _change(self, where, decay, numbers):
         """The optimiser's step for a slice of the parameters."""
@@ -298,7 +326,7 @@ class EnergyProblem:
         self.sampler.follow(self.theta, self.gradient, followers, where, 1 / weight)
         if self.average:
             # The mean of all parameters so far, and later an exponential one.
-            n_steps = self.average * self.data.shape[0] / self.batch_size
+            n_steps = self.average * len(self.rows) / self.batch_size
             newest = 1 / min(self.state["n_averaged"] + 1, max(n_steps, 1))
             theta, mean = self.theta[where], self.state["average"][where]
             blend(theta, theta.dtype.type(newest), mean)
@@ -310,16 +338,14 @@ def _newest(x):
 
 
 @kernel
-def _center(
-    gradient, hidden_sum, visible_sum, visible_mean, hidden_mean, weights, decay, back
-):
+def _center(gradient, hidden_sum, visible_sum, visible_mean, hidden_mean, back):
     # Montavon & Mueller (2012), Melchior et al. (2016): the gradient of a model of states
     # minus their means, in terms of the parameters of the model as it is.
     for i in range(gradient.shape[0]):
-        row, own, h, mean = gradient[i], weights[i], hidden_sum[i], hidden_mean[i]
+        row, h, mean = gradient[i], hidden_sum[i], hidden_mean[i]
         total = row.dtype.type(0)
         for j in range(row.size):
-            g = row[j] - h * visible_mean[j] - mean * visible_sum[j] + decay * own[j]
+            g = row[j] - h * visible_mean[j] - mean * visible_sum[j]
             row[j] = g
             back[j] += mean * g
             total += visible_mean[j] * g

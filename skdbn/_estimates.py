@@ -15,7 +15,6 @@ from ._partition import (
     exact_log_partitions,
     is_exact,
     minus_free_energy,
-    row_totals,
 )
 from ._sklearn import Interval
 
@@ -108,7 +107,7 @@ class AIS(Estimate):
         return anneal(energy, total, *options).log_partition
 
     def log_likelihood(self, energy, data, base_bias):
-        totals, which = np.unique(row_totals(energy, data), return_inverse=True)
+        totals, which = np.unique(energy.visible.totals(data), return_inverse=True)
         log_z = [self.log_partition(energy, base_bias, total) for total in totals]
         return minus_free_energy(energy, data) - np.array(log_z)[which]
 

@@ -294,14 +294,17 @@ class Plan:
             given = np.broadcast_to(given, (self.n_chains, n_features))
 
         def run(rows, stream):
+            layers = below
             if start is None:
                 V = _without_weights(top, rows.stop - rows.start, stream)
             else:
-                V = _ascend(below, dense_block(start, rows, top.dtype), stream)
+                V = dense_block(start, rows, top.dtype)
+                layers = [energy.given(V) for energy in below[:1]] + below[1:]
+                V = _ascend(layers, V, stream)
             chains = top if given is None else Clamped(top, given[rows])
             for i in range(n_kept):
                 V = chains.gibbs(V, self.thin if i else self.n_steps, stream)
-                kept[i, rows] = _descend(below, V, stream)
+                kept[i, rows] = _descend(layers, V, stream)
 
         _share_chains(run, self.n_chains, random_state)
         return _check_finite(kept.reshape(-1, n_features)[: self.n_samples], top)
@@ -377,7 +380,7 @@ def _ascend(energies, V, stream):
     """Draw the states of each layer given those below; returns the highest."""
     for energy in energies:
         H = np.empty((len(V), len(energy.hidden_bias)), energy.dtype)
-        V = energy.given(V).sample_hidden(V, stream, H)
+        V = energy.sample_hidden(V, stream, H)
     return V
 
 

@@ -107,6 +107,10 @@ class NetworkProblem:
         """The network that training results in."""
         return self.backprop.network.on(self.solution)
 
+    def is_sound(self):
+        """Whether the parameters are finite."""
+        return bool(np.isfinite(self.theta).all())
+
     def restore(self, theta):
         """Go back to earlier parameters, at rest."""
         self.theta[:] = theta

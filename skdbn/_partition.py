@@ -3,9 +3,11 @@
 See :mod:`skdbn.likelihood`, which is what users call.
 """
 
+from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
+from zlib import crc32
 
 import numpy as np
 from sklearn.utils import check_random_state, check_scalar, gen_batches
@@ -14,13 +16,14 @@ from ._batches import BLOCK_ROWS, dense_block, load_rows, map_blocks
 from ._energy import Energy
 from ._random import Stream
 from ._threads import LEAST_ROWS, share, split
-from .units import Gaussian, Multinomial, Unit
-from .units.multinomial import FixedTotal
+from .units import Gaussian, Unit
 
 # States that are enumerated, as a power of 2: 2**25 rows of 784 numbers take minutes.
 _MOST_ENUMERATED = 25
 # Numbers in a block of pre-activations of enumerated states, 2 MB of them.
 _BLOCK_SIZE = 2**18
+# Random numbers of a row of a lower bound, as a power of 2.
+_ROOM_OF_A_ROW = 30
 # Chains that reverse annealing, which has thousands of them, runs at a time.
 _CHUNK_CHAINS = 100
 
@@ -61,25 +64,21 @@ class AISResult:
     log_weights: np.ndarray
 
 
-def row_totals(energy, data):
-    """Totals of the rows of counts, 1 for each row of all other units."""
-    if not isinstance(energy.visible, Multinomial):
-        return np.ones(data.shape[0])
-    return np.ravel(data.sum(axis=1, dtype=np.float64))
-
-
 def _of_total(energy, total):
     """The model of rows with this total, as one whose units do not depend on the row."""
-    if not isinstance(energy.visible, Multinomial):
-        return energy
+    if total != np.rint(total):
+        raise ValueError(
+            f"Annealing draws whole numbers of counts, but there is a row of {total:g} in "
+            "all. Round the rows, or use likelihood='exact' for a small RBM."
+        )
     hidden_bias = (total * energy.hidden_bias).astype(energy.dtype)
-    units = FixedTotal(total), energy.hidden
+    units = energy.visible.of_total(total), energy.hidden
     return Energy(energy.weights, energy.visible_bias, hidden_bias, *units)
 
 
 def exact(energy, data):
     """Exact log-likelihood of each row, of a small model."""
-    totals, which = np.unique(row_totals(energy, data), return_inverse=True)
+    totals, which = np.unique(energy.visible.totals(data), return_inverse=True)
     log_partitions = exact_log_partitions(energy, totals)[which]
     return minus_free_energy(energy, data) - log_partitions
 
@@ -107,7 +106,7 @@ def anneal(energy, total, base_bias, betas, n_chains, random_state):
 
 def anneal_back(energy, data, base_bias, betas, n_chains, random_state):
     """Estimate the log-likelihood of rows by chains from there to the base model."""
-    totals, which = np.unique(row_totals(energy, data), return_inverse=True)
+    totals, which = np.unique(energy.visible.totals(data), return_inverse=True)
     paths = [_Path(_of_total(energy, total), base_bias) for total in totals]
     # Rows of one total walk together.
     order, ends = np.argsort(which, kind="stable"), np.cumsum(np.bincount(which))
@@ -140,30 +139,39 @@ def lower_bound(energies, data, log_partition, n_draws, random_state):
 
     The average over draws of the lower layers' hidden states, each given the layer below,
     of log p(v, h) - log q(h | v) (Hinton, Osindero & Teh 2006, equation 8), with the top
-    layer summed over.
+    layer summed over. The random numbers of a row depend on its content alone.
     """
     *below, top = energies
-    blocks = list(gen_batches(data.shape[0], BLOCK_ROWS))
     result = np.empty(data.shape[0])
 
-    def fill(item):
-        rows, stream = item
-        start = dense_block(data, rows, top.dtype)
+    def fill(rows):
+        start, stream = dense_block(data, rows, top.dtype), Stream(copy(random_state))
+        places = [crc32(row.tobytes()) << _ROOM_OF_A_ROW for row in start]
         bound = np.zeros(len(start))
         for _ in range(n_draws):
             V = start
             for energy in below:
-                H = np.empty((len(V), len(energy.hidden_bias)), top.dtype)
-                energy.sample_hidden(V, stream, H)
+                H, places = _draw_rows(energy, V, stream, places)
                 bound += energy.given(V).visible_log_density(V, H)
                 bound -= energy.hidden_log_density(H, V)
                 V = H
             bound -= top.free_energy(V)
         result[rows] = bound / n_draws - log_partition
 
-    random_state = check_random_state(random_state)
-    share(fill, [(rows, Stream(random_state)) for rows in blocks])
+    share(fill, list(gen_batches(data.shape[0], BLOCK_ROWS)))
     return result
+
+
+def _draw_rows(energy, V, stream, places):
+    """Hidden states given V, and the next places in the stream, from one for each row."""
+    H = np.empty((len(V), len(energy.hidden_bias)), V.dtype)
+    energy.drive_hidden(V, H)
+    after = []
+    for i, place in enumerate(places):
+        stream.position, row = place, H[i : i + 1]
+        energy.hidden.sample(row, energy.hidden_bias, row, stream)
+        after.append(stream.position)
+    return H, after
 
 
 # ---------------------------------------------------------------------------------------

@@ -193,10 +193,11 @@ class Phases:
         return float(self.weights[: len(rows)].sum(dtype=np.float64))
 
     def parts(self, n):
-        """The parts of a batch of n rows, three products of which are theirs."""
+        """The parts of a batch of n rows."""
         if n not in self._parts:
             n_model = n if self.n_chains is None else self.n_chains
-            work = (n + 2 * n_model) * self.visible.shape[1] * self.hidden.shape[1]
+            # Of the chains alone: they stay in the same parts, whatever the batch.
+            work = 3 * n_model * self.visible.shape[1] * self.hidden.shape[1]
             chains = split(n_model, LEAST_ROWS, work)
             if self.n_chains is None:
                 kind, rows = Part, chains

@@ -5,8 +5,9 @@ What is trained is a *problem*: an object with
 - ``theta``, the flat array of the parameters, and ``solution``, the one to keep, which is
   the same or an average,
 - ``restore(theta)``, which goes back to earlier parameters,
-- ``batch_size`` and ``learning_rate(t, max_iter)``, which ``rate_factor`` multiplies if the
-  monitor is to back off, and
+- ``is_sound()``, which says whether the parameters can be used,
+- ``batch_size`` and ``learning_rate(t, max_iter)``; ``back_off(factor)`` multiplies the
+  latter, if the monitor is to back off, and
 - ``step(rows, t)``, which changes theta and returns the mean loss of these rows, or
   ``minimize(tol, callback)``, which optimises over all rows at once.
 """
@@ -202,8 +203,7 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
             if limit is None:
                 limit = _EXPLODED * max(losses[0] / problem.batch_size, 1.0)
             loss = sum(losses) / len(rows)
-            healthy = np.isfinite(loss) and loss <= limit
-            if healthy and np.isfinite(problem.theta).all():
+            if np.isfinite(loss) and loss <= limit and problem.is_sound():
                 break
             problem.restore(finite)
             rate = problem.learning_rate(epoch, monitor.max_iter)
@@ -211,7 +211,7 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
             if n_back_offs == 0:
                 subtask.end(attributes)
                 return True
-            problem.rate_factor *= _BACK_OFF
+            problem.back_off(_BACK_OFF)
             n_back_offs -= 1
         finite[:] = problem.theta
         done = monitor.update(loss, problem.solution)
@@ -240,7 +240,7 @@ def run_full_batch(problem, monitor, task, attributes):
 
     with serial_products:  # SciPy's part has products too
         converged, loss = problem.minimize(monitor.tol, after_iteration)
-    if not (np.isfinite(loss) and np.isfinite(problem.theta).all()):
+    if not (np.isfinite(loss) and problem.is_sound()):
         problem.restore(start)
         advice = "the start was restored. Use solver='adam'"
         _warn_diverged(monitor.name, len(monitor.losses), advice)

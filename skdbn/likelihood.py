@@ -28,10 +28,8 @@ from ._partition import (
     exact,
     exact_log_partitions,
     minus_free_energy,
-    row_totals,
 )
 from .rbm import RBM
-from .units import Multinomial
 
 __all__ = [
     "AIS",
@@ -329,7 +327,7 @@ def log_likelihood(rbm, X, log_partition=None):
     data = _check_data(rbm, energy, X)
     if log_partition is None:
         return exact(energy, data)
-    totals = np.unique(row_totals(energy, data))
+    totals = np.unique(energy.visible.totals(data))
     if len(totals) > 1:
         raise ValueError(
             f"X has rows with {len(totals)} different totals, from {totals[0]:g} to "
@@ -356,7 +354,7 @@ def _fitted_energy(rbm):
 
 def _check_n_draws(energy, n_draws):
     """The total of a row: n_draws of counts, 1 of all other units, which have none."""
-    if not isinstance(energy.visible, Multinomial):
+    if energy.visible.has_mean:
         if n_draws is not None:
             raise ValueError(
                 f"n_draws={n_draws} is for Multinomial visible units, but those of this "

@@ -3,10 +3,14 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+)
 from sklearn.callback import CallbackSupportMixin
 from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
@@ -16,6 +20,8 @@ from ._batches import (
     check_codes,
     check_rows,
     column_means,
+    column_variances,
+    count_rows,
     map_blocks,
     output_dtype,
 )
@@ -334,6 +340,7 @@ class RBM(
         data, sample_weight = self._check_data(X, sample_weight, reset=not keep)
         if keep:
             self._check_unchanged()
+            self._visible_mean_ = column_means(data, sample_weight)
             self._training_state_ = None
         else:
             self._initialize(data, sample_weight)
@@ -400,30 +407,32 @@ class RBM(
 
     def _check_unchanged(self):
         """Raise where the parameters of an RBM that goes on are not those it began with."""
-        n_fitted = self._n_features_out
-        units = (resolve(self.visible, UNITS), resolve(self.hidden, UNITS))
-        if self.n_components != n_fitted or [*map(type, units)] != [
-            *map(type, self._units_)
-        ]:
+        n_fitted, units = self._n_features_out, self._resolve_units()
+        if self.n_components != n_fitted or repr(units) != repr(self._units_):
             raise ValueError(
                 f"This RBM was fitted with n_components={n_fitted} and units "
                 f"{self._units_}, and cannot go on with n_components={self.n_components} "
                 f"and units {units}. Use fit with warm_start=False to start anew."
             )
 
+    def _resolve_units(self):
+        """The unit types, as copies."""
+        units = self.visible, self.hidden
+        return tuple(clone(resolve(unit, UNITS)) for unit in units)
+
     def _initialize(self, data, sample_weight):
         """Set the parameters that training starts from (Hinton 2010, section 8)."""
         self.random_state_ = check_random_state(self.random_state)
         # Kept, so that later changes of parameters do not change the fitted model.
-        self._units_ = (resolve(self.visible, UNITS), resolve(self.hidden, UNITS))
+        self._units_ = self._resolve_units()
         shape = (self.n_components, data.shape[1])
         mean = column_means(data, sample_weight)
-        visible, self.variance_visible_, self.swap_rates_ = self._units_[0], None, None
+        visible, self.variance_visible_ = self._units_[0], None
         if visible.has_parameters:
-            scaler = StandardScaler(with_mean=False).fit(data, sample_weight=sample_weight)
-            visible = visible.bind(visible.initial_parameters(mean, scaler.var_))
+            variance = column_variances(data, mean, sample_weight)
+            visible = visible.bind(visible.initial_parameters(mean, variance))
             self.variance_visible_ = np.exp(visible.parameters).astype(self.dtype)
-        bias = visible.initial_bias(mean, data.shape[0])
+        bias = visible.initial_bias(mean, count_rows(data, sample_weight))
         if not np.isfinite(bias.astype(self.dtype)).all():
             raise ValueError(
                 f"X holds values that are too large for dtype={self.dtype!r}, up to "
@@ -455,6 +464,7 @@ class RBM(
                 "reconstruction_errors_": errors,
                 "n_iter_": len(errors),
                 "validation_scores_": list(monitor.scores) if monitor.validate else None,
+                "swap_rates_": None,
                 **problem.attributes(),
             }
 
@@ -462,12 +472,12 @@ class RBM(
         run_epochs(problem, rows, shuffling, monitor, task, attributes)
         vars(self).update(attributes(np.asarray, monitor.best_theta))
         self._training_state_ = problem.state
-        self._visible_mean_ = problem.state["visible_mean"]
         task.end(attributes)
 
     def _problem(self, data, sample_weight):
         """What the loop is to train, with the parameters' names turned into objects."""
-        energy, n_samples = self._energy().astype(self.dtype), data.shape[0]
+        energy = self._energy().astype(self.dtype)
+        n_samples = count_rows(data, sample_weight)
         sampler = resolve(self.sampler, SAMPLERS)
         rate, size = self.learning_rate, self.batch_size
         if rate == "auto":
@@ -511,14 +521,17 @@ class RBM(
 
     def _monitor(self, problem, epochs, stopping):
         """The rows to train on, and what watches the training."""
-        data, energy = problem.data, problem.energy
-        rows, rule, options = np.arange(data.shape[0]), self.early_stopping, {}
+        data, weights, energy = problem.data, problem.sample_weight, problem.energy
+        rows, rule, options = problem.rows, self.early_stopping, {}
         if stopping and rule:
             rows, held_out = self._split(rows)
             gap = rule == "free_energy_gap"
             score = _minus_free_energy_gap if gap else _mean_pseudo_log_likelihood
             trained = self.random_state_.permutation(rows)[: len(held_out)]
-            parts = data[held_out], data[trained]
+            parts = [
+                (data[part], None if weights is None else weights[part])
+                for part in (held_out, trained)
+            ]
             options = {
                 "validate": lambda: score(problem.model(problem.solution), *parts),
                 "patience": self.n_iter_no_change - 1,
@@ -643,7 +656,7 @@ class RBM(
         .. [1] J. Besag (1975), "Statistical analysis of non-lattice data", The
            Statistician 24, 179-195, doi:10.2307/2987782.
         """
-        energy, V = self._model_and_data(X)
+        energy, V = self._model_and_states(X)
         return map_blocks(energy.pseudo_log_likelihood, V, energy.dtype)
 
     def score_samples(self, X):
@@ -672,7 +685,7 @@ class RBM(
         pseudo_log_likelihood : Without a partition function.
         skdbn.likelihood : Partition functions, with intervals.
         """
-        energy, V = self._model_and_data(X)
+        energy, V = self._model_and_states(X)
         estimate = resolve(self.likelihood, ESTIMATES)
         return estimate.log_likelihood(energy, V, self._base_bias(energy))
 
@@ -686,6 +699,12 @@ class RBM(
         check_is_fitted(self)
         data = check_rows(self, X)
         return self._energy().astype(output_dtype(data, self.dtype)), data
+
+    def _model_and_states(self, X):
+        """The same for rows that have a probability, which must be states."""
+        energy, data = self._model_and_data(X)
+        energy.visible.check_data(data, getattr(self, "feature_names_in_", None))
+        return energy, data
 
     def __sklearn_is_fitted__(self):
         """Whether there are parameters, which a fit that failed does not leave."""
@@ -706,14 +725,20 @@ class RBM(
 
 def _mean_pseudo_log_likelihood(energy, held_out, trained):
     """Mean pseudo-log-likelihood of some held-out rows, in nats."""
-    rows = held_out[:_MOST_SCORED]
-    return float(map_blocks(energy.pseudo_log_likelihood, rows, energy.dtype).mean())
+    rows, weights = held_out
+    some = None if weights is None else weights[:_MOST_SCORED]
+    return _mean(energy.pseudo_log_likelihood, rows[:_MOST_SCORED], some, energy.dtype)
 
 
 def _minus_free_energy_gap(energy, held_out, trained):
     """How much less free energy rows trained on have than held-out ones, in nats."""
     inside, outside = (
-        map_blocks(energy.free_energy, rows, energy.dtype).mean(dtype=np.float64)
-        for rows in (trained, held_out)
+        _mean(energy.free_energy, *part, energy.dtype) for part in (trained, held_out)
     )
-    return float(inside - outside)
+    return inside - outside
+
+
+def _mean(function, rows, weights, dtype):
+    """Weighted mean of a function of rows."""
+    values = map_blocks(function, rows, dtype).astype(np.float64)
+    return float(np.average(values, weights=weights))

@@ -3,6 +3,7 @@
 from functools import reduce
 from numbers import Integral
 
+import numpy as np
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -296,7 +297,8 @@ class StackedRBM(
         Returns
         -------
         bounds : ndarray of shape (n_samples,)
-            In nats; larger is better. The mean of ten draws with a fixed seed.
+            In nats; larger is better. The mean of ten draws, whose random numbers depend
+            on the row alone.
 
         Raises
         ------
@@ -313,11 +315,16 @@ class StackedRBM(
         .. [2] R. Salakhutdinov, I. Murray (2008), "On the quantitative analysis of deep
            belief networks", ICML, doi:10.1145/1390156.1390266.
         """
+        check_is_fitted(self)
+        if len(self.rbms_) == 1:
+            return self.rbms_[0].score_samples(X)
         energies, V = self._models_and_data(X)
+        names = getattr(self, "feature_names_in_", None)
+        energies[0].visible.check_data(V, names)
         top = self.rbms_[-1]
         estimate = resolve(top.likelihood, ESTIMATES)
         log_z = estimate.log_partition(energies[-1], top._base_bias(energies[-1]))
-        return lower_bound(energies, V, log_z, _N_DRAWS, random_state=0)
+        return lower_bound(energies, V, log_z, _N_DRAWS, np.random.RandomState(0))
 
     def _encoder(self):
         """The way up as layers of a network: weights, biases, activations."""
@@ -458,8 +465,13 @@ def _down(energies):
 
 def _there_and_back(energies):
     """The way up and down again."""
-    up, down = _up(energies), _down(energies)
-    return lambda V: down(up(V))
+    up = _up(energies)
+
+    def reconstruct(V):
+        # Below is a model of rows like these.
+        return _down([energies[0].given(V), *energies[1:]])(up(V))
+
+    return reconstruct
 
 
 class PretrainedMixin:

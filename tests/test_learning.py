@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from _oracles import DTYPES, Enumeration
 from scipy import sparse, stats
-from sklearn.datasets import load_digits
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
@@ -22,7 +23,7 @@ from test_energy import (
 )
 
 from skdbn import RBM
-from skdbn._energy_problem import EnergyProblem
+from skdbn._energy_problem import EnergyProblem, _center
 from skdbn._penalties import Penalty
 from skdbn._phases import Phases
 from skdbn.likelihood import log_likelihood
@@ -30,8 +31,6 @@ from skdbn.regularization import Sparsity
 from skdbn.samplers import CD, PCD, SAMPLERS, FastPCD, ParallelTempering
 from skdbn.schedules import as_schedule
 from skdbn.units import Gaussian
-
-PERSISTENT = [PCD, FastPCD, ParallelTempering]
 
 
 def make_phases(energy, n_rows, seed=0, sparse=False, n_chains=None):
@@ -266,10 +265,15 @@ def test_fast_weights_drive_the_chains():
     for _ in range(3):
         problem.step(np.arange(4), 0.0)
     followed = problem.followed.weights
-    np.testing.assert_array_equal(
-        followed.ravel(), problem.state["followers"]["theta"][: followed.size]
-    )
+    assert np.shares_memory(followed, problem.state["followers"]["theta"])
     assert np.abs(followed - problem.energy.weights).max() > 0.01
+    driving = []
+    problem.sampler.negative = lambda energy, part: driving.append(energy.weights)
+    problem.step(np.arange(4), 0.0)
+    assert all(weights is followed for weights in driving)
+    problem.restore(np.zeros_like(problem.theta))
+    assert not problem.followed.weights.any()
+    assert not any(problem.phases.memories)
 
 
 # -- the step -----------------------------------------------------------------------------
@@ -318,17 +322,16 @@ class Twin:
         mu, lam = self.visible_mean * center, self.hidden_mean * center
         h0 = h0 - excess
         gW = ((h1 - lam).T * w1) @ (v1 - mu) - ((h0 - lam).T * w0) @ (v0 - mu)
-        gW += penalty.l2 * total * W
         gb = w1 @ v1 - w0 @ v0 - gW.T @ lam
         gc = w1 @ h1 - w0 @ h0 - gW @ mu
         if not center:
             gb, gc = w1 @ v1 - w0 @ v0, w1 @ h1 - w0 @ h0
         gradients = [g / total for g in (gW, gb, gc)]
-        factor = 1.0
         if penalty.clip_norm is not None:
             norm = np.sqrt(sum((g**2).sum() for g in gradients))
-            factor = min(1.0, penalty.clip_norm / norm)
-        rate = self.rate * factor
+            gradients = [g * min(1.0, penalty.clip_norm / norm) for g in gradients]
+        gradients[0] += penalty.l2 * W
+        rate = self.rate
         for i, g in enumerate(gradients):
             self.velocity[i] = self.momentum * self.velocity[i] - rate * g
             self.parameters[i] = self.parameters[i] + self.velocity[i]
@@ -345,7 +348,7 @@ PENALTIES = {
     "l2": Penalty(l2=0.05),
     "l1": Penalty(l1=0.2),
     "max_norm": Penalty(max_norm=0.5),
-    "clip_norm": Penalty(clip_norm=0.1),
+    "clip_norm": Penalty(clip_norm=0.1, l2=0.05, l1=0.02),
     "sparsity": Penalty(sparsity=Sparsity(0.1, 0.7)),
 }
 
@@ -358,7 +361,7 @@ PENALTIES = {
 def test_step(name, sampler, weighted, center, pair):
     """Two steps, one of a short batch, with states taken from the problem's own chains."""
     penalty = PENALTIES[name]
-    weights = np.array([1.0, 0.5, 2, 0, 1, 3, 0.25]) if weighted else None
+    weights = np.array([1.0, 0.5, 2, 0.1, 1, 3, 0.25]) if weighted else None
     problem = make_problem(
         sampler, penalty=penalty, weights=weights, pair=pair, center=center
     )
@@ -382,21 +385,20 @@ def test_step(name, sampler, weighted, center, pair):
             np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10, err_msg=part)
 
 
+def centred(h1, h0, v1, v0, W, b, c, rate=0.3):
+    """A step by the library's centring of the sums of both phases."""
+    gW, gb, gc = h1.T @ v1 - h0.T @ v0, (v1 - v0).sum(axis=0), (h1 - h0).sum(axis=0)
+    back = np.zeros_like(gb)
+    _center(gW, gc, gb, v0.mean(axis=0), h0.mean(axis=0), back)
+    return W - rate * gW, b - rate * (gb - back), c - rate * gc
+
+
 def test_centred_gradient_does_not_depend_on_what_is_called_a_one():
     """Flipping bits of the exact statistics flips the step (Melchior et al. 2016)."""
     rng = np.random.RandomState(0)
     h1, h0 = rng.uniform(size=(2, 6, 3))
     v1, v0 = rng.uniform(size=(2, 6, 4))
     flip_v, flip_h = np.array([1, 0, 1, 0]), np.array([0, 1, 1])
-
-    def twin_step(h1, h0, v1, v0, W, b, c):
-        problem = type("P", (), {})()
-        problem.energy = type("E", (), dict(zip(PARTS, (W, b, c), strict=True)))()
-        problem.data, problem.pair = v0, BERNOULLI
-        twin = Twin(problem, Penalty())
-        twin.hidden_mean = h0.mean(axis=0)
-        twin.step(v0, h0, v1, h1, np.ones(6), np.ones(6), True)
-        return twin.parameters
 
     def flip(W, b, c):
         """The parameters of the same distribution of flipped states."""
@@ -405,11 +407,11 @@ def test_centred_gradient_does_not_depend_on_what_is_called_a_one():
         return sign * W, (1 - 2 * flip_v) * b, (1 - 2 * flip_h) * c
 
     start = rng.normal(size=(3, 4)), rng.normal(size=4), rng.normal(size=3)
-    there = flip(*twin_step(h1, h0, v1, v0, *start))
+    there = flip(*centred(h1, h0, v1, v0, *start))
     flipped = [np.abs(h - flip_h) for h in (h1, h0)] + [
         np.abs(v - flip_v) for v in (v1, v0)
     ]
-    other = twin_step(*flipped, *flip(*start))
+    other = centred(*flipped, *flip(*start))
     for found, expected in zip(other, there, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
 
@@ -677,3 +679,120 @@ def test_back_off_ends(monkeypatch):
     assert "below 2e-06, such as 2e-07" in messages[-1]
     start = np.random.RandomState(0).normal(0, 0.01, (2, 12)).astype(np.float32)
     np.testing.assert_array_equal(rbm.components_, start)
+
+
+@pytest.mark.parametrize("sampler", [PCD(), FastPCD(), ParallelTempering(2)], ids=str)
+def test_chains_stay_in_their_parts_when_the_batch_is_short(sampler):
+    """Enough work for several parts in a full batch, and not in the last one."""
+    X = bits(110, 400)
+    rbm = RBM(200, sampler=sampler, batch_size=100, max_iter=2, random_state=0).fit(X)
+    assert np.isfinite(rbm.components_).all()
+    rbm = clone(rbm).partial_fit(X).partial_fit(X[:10])
+    memories = [memory for memory in rbm._training_state_["memories"] if memory]
+    assert len(memories) == 2
+    n_chains = sum(memory["hidden"].shape[-2] for memory in memories)
+    assert n_chains == 100  # of the first call, whatever came then
+
+
+def test_a_factor_of_the_rate_goes_on_from_call_to_call():
+    X = StandardScaler().fit_transform(load_digits().data[:300])
+    rbm = RBM(20, visible="gaussian", learning_rate=30.0, back_off=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        rbm.partial_fit(X)
+    factor = rbm._training_state_["rate_factor"]
+    assert factor < 1
+    rbm.set_params(learning_rate=1e-9).partial_fit(X)
+    assert rbm._training_state_["rate_factor"] == factor
+
+
+def test_weights_of_binary_units_explode_too():
+    with pytest.warns(ConvergenceWarning, match="training diverged"):
+        rbm = RBM(20, learning_rate=1e4, alpha=0, random_state=0).fit(bits())
+    assert np.abs(rbm.components_).max() < 1000
+
+
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer, load_digits])
+def test_defaults_on_standardised_tables(load):
+    """Of 20 seeds none diverges, and a bad rate ends in a warning and finite weights."""
+    X = StandardScaler().fit_transform(load().data[:500])
+    for seed in range(20):
+        rbm = RBM(visible="gaussian", random_state=seed).fit(X)
+        assert rbm.reconstruction_errors_[-1] < rbm.reconstruction_errors_[0]
+    with pytest.warns(ConvergenceWarning, match="Use a learning_rate below 1, such as 0.1"):
+        rbm = RBM(visible="gaussian", learning_rate=1.0, random_state=0).fit(X)
+    assert np.isfinite(rbm.components_).all()
+
+
+def test_averages_of_learned_variances():
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(300, 1)) @ [[1.0, -2.0, 1.5]] + 0.3 * rng.normal(size=(300, 3))
+    rbm = RBM(3, visible=Gaussian("learned"), max_iter=60, random_state=0, alpha=0)
+    last, mean = (rbm.set_params(average=a).fit(X).variance_visible_ for a in (None, 2))
+    np.testing.assert_allclose(mean, last, rtol=0.1)
+    assert (mean < 0.8 * X.var(axis=0)).all()
+
+
+def test_variances_change_without_the_scaled_parameters():
+    energy = Enumeration("gaussian", "bernoulli").energy()
+    energy.visible = Gaussian("learned").bind(np.log([0.5, 2.0]))
+    data = some_rows("gaussian", 7, 2)
+    problem = EnergyProblem(
+        data,
+        energy,
+        FastPCD(),
+        visible_mean=data.mean(axis=0),
+        sample_weight=None,
+        learning_rate=as_schedule(0.1),
+        momentum=as_schedule(0.0),
+        penalty=Penalty(),
+        center=False,
+        average=3.0,
+        batch_size=4,
+        max_iter=1,
+        random_state=check_random_state(3),
+    )
+    problem.gradients[3][:] = [0.3, -0.2]
+    before = [array.copy() for array in problem.energy.parameters]
+    problem._learn_own(0.1)
+    W, b, _, own = problem.energy.parameters
+    np.testing.assert_allclose(own, before[3] + [0.03, -0.02])
+    for found, expected in ((W, before[0]), (b, before[1])):
+        np.testing.assert_allclose(
+            found * np.exp(own / 2), expected * np.exp(before[3] / 2), rtol=1e-12
+        )
+    for _ in range(5):
+        problem.step(np.arange(4), 0.0)
+    followed = problem.followed.parameters[3]
+    np.testing.assert_allclose(followed, problem.energy.parameters[3], rtol=1e-12)
+    average = problem.model(problem.solution).parameters[3]
+    assert np.abs(average - before[3]).max() > 1e-3
+
+
+def test_fitted_units_are_copies():
+    X = StandardScaler().fit_transform(load_digits().data[:100])
+    rbm = RBM(3, visible=Gaussian(1.0), max_iter=1, random_state=0, warm_start=True).fit(X)
+    before = rbm.free_energy(X)
+    rbm.set_params(visible__variance=4.0)
+    np.testing.assert_array_equal(rbm.free_energy(X), before)
+    with pytest.raises(ValueError, match="cannot go on with"):
+        rbm.fit(X)
+
+
+def test_averages_may_begin_and_end_between_calls():
+    X = bits()
+    rbm = RBM(4, random_state=0).partial_fit(X)
+    rbm.set_params(average=2.0).partial_fit(X)
+    assert "average" in rbm._training_state_
+    rbm.set_params(average=None).partial_fit(X)
+    assert "average" not in rbm._training_state_
+
+
+def test_held_out_rows_have_weights():
+    """Rows of no weight decide nothing."""
+    X = bits(300, 10)
+    params = {"early_stopping": True, "max_iter": 60, "random_state": 0, "tol": 0.01}
+    weights = np.repeat([1.0, 0.0], 300)
+    both = RBM(5, **params).fit(np.vstack([X, 1 - X]), sample_weight=weights)
+    alone = RBM(5, **params).fit(X, sample_weight=np.ones(300))
+    np.testing.assert_allclose(both.validation_scores_, alone.validation_scores_, rtol=1e-5)

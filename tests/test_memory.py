@@ -10,6 +10,7 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM, stack
+from skdbn.units import Gaussian
 
 MB = 2**20
 SMALL = {"batch_size": 100, "max_iter": 1, "random_state": 0}
@@ -36,6 +37,7 @@ def pixels(tmp_path_factory):
 
 MODELS = {
     "rbm": RBM(20, **SMALL),
+    "variances": RBM(20, visible=Gaussian(variance="learned"), **SMALL),
     "mlp": MLPClassifier((20,), **SMALL, tol=None),
     "stack": StackedRBM((20, 10), rbm=RBM(**SMALL)),
     "dbn": DBNClassifier((20, 10), rbm=RBM(**SMALL), **SMALL, tol=None),

@@ -166,6 +166,9 @@ class FakeProblem:
         self.theta, self.calls = np.zeros(1), []
         self.solution = self.theta
 
+    def is_sound(self):
+        return True
+
     def step(self, rows, t):
         self.calls.append((rows.tolist(), t))
         self.theta += 1

@@ -180,6 +180,14 @@ class Unit(ABC, BaseEstimator):
         """These units for rows like V, an array or CSRRows."""
         return self
 
+    def totals(self, X):
+        """Totals of rows, shape (n_rows,), where there is a model for each; else ones."""
+        return np.ones(X.shape[0])
+
+    def of_total(self, total):
+        """These units in rows of one total, with hidden biases multiplied by it."""
+        return self
+
     def bias_counts(self, V):
         """How often rows V count the hidden bias, shape (n_rows,); None for once."""
 

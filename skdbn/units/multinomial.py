@@ -72,6 +72,12 @@ class Multinomial(Unit):
         bound._totals = totals
         return bound
 
+    def totals(self, X):
+        return np.ravel(X.sum(axis=1, dtype=np.float64))
+
+    def of_total(self, total):
+        return FixedTotal(total)
+
     def bias_counts(self, V):
         return row_sums(V)
 
