@@ -132,7 +132,8 @@ def column_variances(X, means, sample_weight=None):
     def squares(rows):
         return weights[rows] @ np.square(dense_block(X, rows, np.float64) - means)
 
-    blocks = list(gen_batches(X.shape[0], _block_rows(X.shape[1])))
+    # Small ones, as there are three arrays of float64 for each.
+    blocks = list(gen_batches(X.shape[0], _block_rows(16 * X.shape[1])))
     return sum(share(squares, blocks)) / weights.sum()
 
 

@@ -102,7 +102,7 @@ class EnergyProblem:
             energy.dtype,
             random_state,
             sparse=sparse.issparse(data),
-            counts_bias=energy.visible.bias_counts(data[:1]) is not None,
+            counts_bias=not energy.visible.has_mean,
             memories=self.state["memories"],
         )
         self.state["memories"] = self.phases.memories

@@ -142,10 +142,10 @@ def lower_bound(energies, data, log_partition, n_draws, random_state):
     layer summed over. The random numbers of a row depend on its content alone.
     """
     *below, top = energies
-    result = np.empty(data.shape[0])
+    result, first = np.empty(data.shape[0]), Stream(random_state)
 
     def fill(rows):
-        start, stream = dense_block(data, rows, top.dtype), Stream(copy(random_state))
+        start, stream = dense_block(data, rows, top.dtype), copy(first)
         places = [crc32(row.tobytes()) << _ROOM_OF_A_ROW for row in start]
         bound = np.zeros(len(start))
         for _ in range(n_draws):

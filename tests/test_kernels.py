@@ -299,7 +299,10 @@ def arrays(shape, dtype, *shapes, seed=0):
 
 # functions of (z, bias) that finish z in place, and the name of their twin
 LINKS = {
-    **{f"units {name}": (unit().mean, unit.activation) for name, unit in UNITS.items()},
+    **{
+        f"units {name}": (unit().mean, "softmax" if name == "softmax" else unit.activation)
+        for name, unit in UNITS.items()
+    },
     **{f"activation {name}": (a().forward, name) for name, a in ACTIVATIONS.items()},
     **{f"loss {name}": (loss().link, oracle.LINK[name]) for name, loss in LOSSES.items()},
 }

@@ -156,7 +156,7 @@ def _add_likelihood(commands):
         tables,
         "large",
         "estimated log-likelihoods of 500 hidden units (64 on digits) by sampler",
-        epochs="60 on mnist, 100 on digits, a tenth where an epoch takes longest",
+        epochs="100, a tenth where an epoch takes longest",
     )
     large.add_argument(
         "--models",
