@@ -125,7 +125,7 @@ def test_the_two_commands_do_all_the_set_up():
     ]
     assert [line.split(" && ")[-1] for line in commands] == [
         ".venv/bin/python -m skdbn benchmark",
-        ".venv/bin/python -m pytest",
+        ".venv/bin/python -m pytest -n auto",
     ]
     assert all(line.startswith("python3 -m venv .venv && ") for line in commands)
 

@@ -6,6 +6,7 @@ binary ones that leave out the check of the data.
 
 import pytest
 from _estimators import AnyRange
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdbn import (
@@ -28,9 +29,9 @@ ROUNDING = "the same to 1e-7 is asked for, about the rounding of float32"
 
 
 def estimators(visible):
-    rbm = RBM(visible=visible, max_iter=5)
+    rbm = RBM(visible=visible, max_iter=5, learning_rate=0.001)
     return [
-        RBM(4, visible=visible, max_iter=5),
+        clone(rbm).set_params(n_components=4),
         StackedRBM((5, 3), rbm=rbm),
         DBNAutoencoder((5, 2), rbm=rbm, max_iter=5),
         DBNClassifier((20,), rbm=rbm, **SUPERVISED),
