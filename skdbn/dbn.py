@@ -71,7 +71,7 @@ class _PretrainedStart(PretrainedMixin):
         coefs, intercepts, activations = self.stack_._encoder()
         top = len(intercepts[-1])
         coef, bias = glorot_layer(top, n_outputs, "softmax", random_state, self.dtype)
-        loss = self._output_loss(n_outputs)
+        loss = self._output_loss()
         return Network([*coefs, coef], [*intercepts, bias], activations, loss)
 
 

@@ -342,7 +342,6 @@ class Descent:
         before = self.solver.search(
             partial(self.objective, function), self.theta, self.gradient, self.state
         )
-        assert self.state["n_evaluations"] == len(self.losses)
         return before, float(function(self.theta)[0])
 
 
@@ -472,7 +471,7 @@ def test_cg_decreases_the_loss_of_every_batch(dtype, n_line_searches, monkeypatc
         assert wolfe(start, best, decrease, curvature)
 
 
-def test_cg_counts_its_evaluations():
+def test_cg_evaluates_a_few_times_for_each_line_search():
     backprop, loss = autoencoder(np.float32, 50)
     solver, calls = ConjugateGradient(), []
 
@@ -483,8 +482,7 @@ def test_cg_counts_its_evaluations():
     state = solver.init_state(backprop.theta)
     for _ in range(5):
         solver.search(objective, backprop.theta, backprop.gradient, state)
-        assert state["n_evaluations"] == len(calls)
-    assert len(calls) < 5 * (1 + 3 * 3)
+    assert backprop.n_evaluations == len(calls) < 5 * (1 + 3 * 3)
 
 
 def test_cg_continues_after_pickling():
@@ -496,7 +494,7 @@ def test_cg_continues_after_pickling():
         for batch in np.arange(100).reshape(5, 20):
             solver, state = stored(solver), stored(state)
             solver.search(partial(loss, batch), theta, backprop.gradient, state)
-        paths.append((theta.copy(), state["n_evaluations"], state["decrease"]))
+        paths.append((theta.copy(), backprop.n_evaluations, state["decrease"]))
     for theta, *numbers in paths[1:]:
         np.testing.assert_array_equal(theta, paths[0][0])
         assert tuple(numbers) == paths[0][1:]
