@@ -11,6 +11,7 @@ import pytest
 from scipy import optimize
 from scipy.special import log_softmax, softmax
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
@@ -706,3 +707,26 @@ def test_lbfgs_in_float32_and_its_limits():
     LBFGS().minimize(rosenbrock, theta, 100, 1e-8, stop_at_second)
     assert len(losses) == 2
     assert losses[1] == rosenbrock(theta)[0]
+
+
+def test_lbfgs_tells_that_no_step_goes_down():
+    def uphill(theta):
+        return float(theta @ theta), -2 * theta
+
+    theta = np.ones(3)
+    with pytest.warns(ConvergenceWarning, match="LBFGS: the line search found no smaller"):
+        LBFGS().minimize(uphill, theta, 100, 1e-8, lambda loss: False)
+
+    def downhill(theta):
+        return float(theta**4 @ theta), 5 * theta**4
+
+    assert LBFGS().minimize(downhill, theta, 100, 1e-8, lambda loss: True)[0]  # no warning
+
+
+def test_work_space_of_conjugate_gradients_is_not_kept():
+    X, y = load_digits(return_X_y=True)
+    mlp = MLPClassifier((20,), solver="cg", batch_size=500, random_state=0)
+    kept = mlp.partial_fit(X / 16, y, classes=range(10))._partial_state_[1]
+    assert kept.keys() == {"decrease", "frozen"}
+    again = pickle.loads(pickle.dumps(mlp)).partial_fit(X / 16, y)
+    np.testing.assert_array_equal(mlp.partial_fit(X / 16, y).coefs_[0], again.coefs_[0])
