@@ -102,12 +102,12 @@ class DBNAutoencoder(
     early_stopping : bool, default=False
         Whether to stop when the score on held-out rows no longer improves, and to keep the
         best parameters. The rows are those passed to ``fit`` as ``X_val``, or a part of the
-        training data. Not used with "lbfgs".
+        training data, which pretraining sees all the same. Not used with "lbfgs".
     validation_fraction : float, default=0.1
         The part that is held out for early stopping.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the previous fit, without
-        pretraining anew.
+        Whether ``fit`` goes on from the weights of the previous fit, with the layers and
+        the loss of that, without pretraining anew. ``loss_curve_`` begins anew.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the weights and of fine-tuning; ``rbm__dtype`` is that of
         pretraining.

@@ -179,9 +179,11 @@ class MLPClassifier(_GivenOrRandomStart, BaseNetworkClassifier):
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, which multiply those of the rows. "balanced" makes all
         classes count alike: ``n_samples / (n_classes * np.bincount(y))``. For several
-        labels a row, one dict for each column of y.
+        labels a row, one dict for each column of y, whose weights are multiplied: a row
+        counts as a whole, with all its labels. A validation set has those of training.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the previous fit.
+        Whether ``fit`` goes on from the weights of the previous fit, with the layers, the
+        loss, the activation and the ``init`` of that. ``loss_curve_`` begins anew.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the weights and of training.
     verbose : bool, default=False
@@ -235,7 +237,8 @@ class MLPClassifier(_GivenOrRandomStart, BaseNetworkClassifier):
     Notes
     -----
     Weights start as in [1]_, equation 16. With ``dtype="float64"`` and the same step size
-    and ``random_state``, the losses are those of scikit-learn's, epoch for epoch.
+    and ``random_state``, the losses are those of scikit-learn's, epoch for epoch, unless
+    ``early_stopping`` holds out rows of three classes or more: here these are stratified.
 
     References
     ----------
@@ -399,7 +402,8 @@ class MLPRegressor(_GivenOrRandomStart, BaseNetworkRegressor):
     validation_fraction : float, default=0.1
         The part that is held out for early stopping.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the previous fit.
+        Whether ``fit`` goes on from the weights of the previous fit, with the layers, the
+        loss, the activation and the ``init`` of that. ``loss_curve_`` begins anew.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the weights and of training.
     verbose : bool, default=False
