@@ -266,7 +266,7 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         P = self._outputs(X)
         if not self._exclusive:
             return np.hstack([1 - P, P])
-        return P if self.out_activation_ == "softmax" else _normalized(P)
+        return _normalized(P)  # a loss may have several softmaxes side by side
 
     def predict_log_proba(self, X):
         """Logarithms of the probabilities of the classes.

@@ -374,6 +374,8 @@ def test_losses_whose_outputs_are_no_probabilities(name):
             build(name, loss=loss).fit(X, sets)
     with pytest.raises(ValueError, match="add up to the 3 units"):
         build(name, loss=LogLoss((2, 2))).fit(X, LABELS)
+    groups = build(name, loss=LogLoss((2, 2))).fit(X, np.arange(60) % 4)
+    np.testing.assert_allclose(groups.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
 
 
 def test_a_fitted_network_does_not_change_with_the_parameters():
