@@ -1,11 +1,12 @@
 """Level 4, ground floor: what all estimators with a network are made of."""
 
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -63,6 +64,9 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
+
+    # Parameters that a network keeps, which a warm start cannot change.
+    _kept_params: tuple = ("loss",)
 
     # Epochs at the beginning that change the output layer alone, for those that have one.
     head_max_iter = 0
@@ -156,7 +160,8 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _remember(self, network):
         """Store what predictions need, lest later changes of parameters change them."""
-        self._architecture_ = (network.activations, network.loss)
+        self._architecture_ = (clone(network.activations), clone(network.loss))
+        self._kept_params_ = {name: repr(getattr(self, name)) for name in self._kept_params}
         self._hidden_sizes_ = layer_sizes(self.hidden_layer_sizes)
         self.n_outputs_ = network.sizes[-1]
         self.out_activation_ = network.loss.activation
@@ -177,10 +182,12 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         if X is None or y is None:
             given, missing = ("y_val", "X_val") if X is None else ("X_val", "y_val")
             raise ValueError(f"{given} is given without {missing}. Give both or neither.")
-        try:
-            return self._check_data(X, y, sample_weight, reset=False)
-        except ValueError as error:
-            raise ValueError(f"In the validation set, X_val and y_val: {error}") from error
+        with told_of_validation_set():
+            return self._check_validation_data(X, y, sample_weight)
+
+    def _check_validation_data(self, X, y, sample_weight):
+        """Validate rows of a validation set, after those to train on, as Examples."""
+        return self._check_data(X, y, sample_weight, reset=False)
 
     def _check_before_pretraining(self, data, rows, held_out, keep):
         """Raise now what would be raised after the hours of pretraining, or not at all."""
@@ -191,12 +198,20 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         if self._holds_out(held_out):
             training_rows = self._training_rows(data)
             self._split(data.Y, training_rows, check_random_state(0))
-        if keep and sizes != self._hidden_sizes_:
-            raise ValueError(
-                f"warm_start=True needs the hidden_layer_sizes of the previous fit, and so "
-                f"does partial_fit: {tuple(self._hidden_sizes_)}, got {tuple(sizes)}. Use "
-                "fit with warm_start=False to start anew."
-            )
+        if keep:
+            self._check_kept(sizes)
+
+    def _check_kept(self, sizes):
+        """Raise where a warm start would be that of another network."""
+        now = {name: repr(getattr(self, name)) for name in self._kept_params}
+        before = {"hidden_layer_sizes": tuple(self._hidden_sizes_), **self._kept_params_}
+        for name, value in {"hidden_layer_sizes": tuple(sizes), **now}.items():
+            if value != before[name]:
+                raise ValueError(
+                    f"warm_start=True needs the {name} of the previous fit, and so does "
+                    f"partial_fit: {before[name]}, got {value}. Use fit with "
+                    "warm_start=False to start anew."
+                )
 
     def _check_solver(self, solver):
         """Raise where the solver cannot do what other parameters ask for."""
@@ -225,7 +240,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             self,
             "loss",
             patience=self.n_iter_no_change if patient else None,
-            tol=self.tol or 0.0,
+            tol=self.tol,
             validate=validation,
             by_score=by_score,
             grace=self.head_max_iter,
@@ -396,6 +411,15 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         if tags.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+@contextmanager
+def told_of_validation_set():
+    """Say of errors that they are about the validation set."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"In the validation set, X_val and y_val: {error}") from error
 
 
 def layer_sizes(hidden_layer_sizes):

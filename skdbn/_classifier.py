@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ._params import named, resolve
-from ._sklearn import StrOptions
+from ._sklearn import StrOptions, check_sample_weight
 from ._supervised import BaseSupervised, makes_steps
 from .losses import LOSSES, BinaryLogLoss, LogLoss, Loss, SquaredError
 
@@ -76,6 +76,16 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
             )
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
+    def _check_data(self, X, y, sample_weight, *, reset, **known):
+        data = super()._check_data(X, y, sample_weight, reset=reset, **known)
+        self._output_loss().check_targets(data.Y)
+        self._class_factors_ = self._factors(data)
+        return self._weighted(data)
+
+    def _check_validation_data(self, X, y, sample_weight):
+        # Weighted as the rows to train on: "balanced" is what it is there.
+        return self._weighted(super()._check_data(X, y, sample_weight, reset=False))
+
     def _check_targets(self, y, reset, classes=None):
         check_classification_targets(y)
         multilabel = _is_multilabel(y)
@@ -133,23 +143,36 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         targets[np.arange(len(y)), index] = 1
         return targets
 
-    def _weights(self, y, sample_weight):
+    def _label_columns(self, targets):
+        """Which class each row has, or for label sets 0 or 1 in each column."""
+        return self._decide(targets).T.astype(np.intp)
+
+    def _factors(self, data):
+        """What ``class_weight`` multiplies each class by, for each column of labels."""
         if self.class_weight is None:
-            return sample_weight
-        y = y.toarray() if sparse.issparse(y) else np.asarray(y)
-        weight = np.ones(len(y)) if sample_weight is None else sample_weight.copy()
-        counted = np.flatnonzero(weight)
-        columns = y.reshape(len(y), -1).T
-        for column, given in zip(columns, self._class_weights(len(columns)), strict=True):
-            labels, index = np.unique(column[counted], return_inverse=True)
-            factors = compute_class_weight(
-                given,
-                classes=labels,
-                y=column[counted],
-                sample_weight=None if sample_weight is None else sample_weight[counted],
-            )
-            weight[counted] *= factors[index]
-        return weight
+            return []
+        classes = np.arange(2) if self._multilabel_ else self.classes_
+        rows = self._training_rows(data)
+        weight = None if data.weight is None else data.weight[rows]
+        columns = self._label_columns(data.Y[rows])
+        pairs = zip(self._class_weights(len(columns)), columns, strict=True)
+        return [_class_factors(given, classes, index, weight) for given, index in pairs]
+
+    def _weighted(self, data):
+        """The same Examples, with rows that also count by their classes."""
+        if self.class_weight is None:
+            return data
+        weight = np.ones(len(data.Y)) if data.weight is None else data.weight
+        columns = self._label_columns(data.Y)
+        for factors, index in zip(self._class_factors_, columns, strict=True):
+            weight = weight * factors[index]
+        try:
+            return data._replace(weight=check_sample_weight(weight, weight))
+        except ValueError as error:
+            raise ValueError(
+                f"class_weight={self.class_weight!r} makes weights of the rows that cannot "
+                f"be: {error} Use finite numbers from 0 up, and not 0 for all the rows."
+            ) from error
 
     def _class_weights(self, n_columns):
         """The parameter ``class_weight`` for each column of y."""
@@ -167,15 +190,26 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         """Whether the outputs are classes of which each row has one."""
         return not self._multilabel_ and len(self.classes_) > 2
 
-    def _output_loss(self, n_outputs):
+    def _output_loss(self):
         """The loss for these classes."""
         if not isinstance(self.loss, Loss):
             return _CLASSIFIER_LOSSES[self.loss](self._exclusive)
         loss = resolve(self.loss, LOSSES)
-        if n_outputs == 1 and loss.activation == "softmax":
+        if loss.activation not in ("logistic", "softmax"):
             raise ValueError(
-                f"loss={self.loss!r} has a softmax of outputs, but two classes have one "
-                "output. Use loss='log_loss', or a loss with logistic outputs."
+                f"loss={loss!r} has outputs of the activation {loss.activation!r}, but a "
+                "classifier needs probabilities. Use a loss with 'logistic' or 'softmax' "
+                "outputs, such as loss='squared_error' or SquaredError('logistic')."
+            )
+        if loss.activation == "softmax" and not self._exclusive:
+            outputs = (
+                "several labels a row have outputs that do not exclude each other"
+                if self._multilabel_
+                else "two classes have one output"
+            )
+            raise ValueError(
+                f"loss={loss!r} has a softmax of outputs, but {outputs}. Use "
+                "loss='log_loss', or a loss with logistic outputs."
             )
         return loss
 
@@ -232,7 +266,7 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         P = self._outputs(X)
         if not self._exclusive:
             return np.hstack([1 - P, P])
-        return P if self.out_activation_ == "softmax" else _normalized(P)
+        return _normalized(P)  # a loss may have several softmaxes side by side
 
     def predict_log_proba(self, X):
         """Logarithms of the probabilities of the classes.
@@ -259,6 +293,17 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
 def _is_multilabel(y):
     """Whether y is an indicator matrix."""
     return type_of_target(y) == "multilabel-indicator"
+
+
+def _class_factors(given, classes, index, weight):
+    """Factors of classes, as in scikit-learn; 1 where "balanced" has no rows to count."""
+    labels, factors = classes[index], np.ones(len(classes))
+    # A dict is for all classes, of which a part of the data may have a few.
+    present = np.unique(index) if isinstance(given, str) else np.arange(len(classes))
+    factors[present] = compute_class_weight(
+        given, classes=classes[present], y=labels, sample_weight=weight
+    )
+    return factors
 
 
 def _normalized(P):

@@ -89,9 +89,10 @@ class NetworkProblem:
         # What another solver has left is of no use.
         if state is not None and state.keys() == self.leave().keys():
             # A copy, so that a step that fails leaves the caller's state alone.
-            self.state = deepcopy(state)
-            self.theta[:] = self.state.pop("theta")
-            self.backprop.freeze(self.state.pop("frozen"))
+            left = deepcopy(state)
+            self.theta[:] = left.pop("theta", self.theta)
+            self.backprop.freeze(left.pop("frozen"))
+            self.state.update(left)
 
     def learning_rate(self, t, max_iter):
         """The largest step size of a layer at time t."""
@@ -117,8 +118,11 @@ class NetworkProblem:
         self.state = self.solver.init_state(theta)
 
     def leave(self):
-        """What another problem needs to go on from here."""
-        return {**self.state, "theta": self.theta, "frozen": self.backprop.frozen}
+        """What another problem needs to go on from here, beside the solution."""
+        left = {k: v for k, v in self.state.items() if k not in self.solver.work_space}
+        if self.solution is not self.theta:
+            left["theta"] = self.theta
+        return {**left, "frozen": self.backprop.frozen}
 
     def step(self, rows, t):
         """Make a step of the optimiser on a batch; returns the loss before it."""
@@ -191,7 +195,7 @@ class NetworkProblem:
             return stopped
 
         phases = [
-            (self.below_head, self.head_max_iter),
+            (self.below_head, min(self.head_max_iter, self.max_iter)),
             (self.frozen, self.max_iter - self.head_max_iter),
         ]
         for frozen, n_iter in phases:

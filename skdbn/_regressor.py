@@ -67,7 +67,15 @@ class BaseNetworkRegressor(RegressorMixin, BaseSupervised):
                 )
         return Y
 
-    def _output_loss(self, n_outputs):
+    def _check_validation_data(self, X, y, sample_weight):
+        data = super()._check_validation_data(X, y, sample_weight)
+        if len(self._training_rows(data)) < 2:
+            raise ValueError(
+                "There is one row of a weight above 0, and R^2 needs two. Use more rows."
+            )
+        return data
+
+    def _output_loss(self):
         """The loss that the parameter names."""
         return resolve(self.loss, LOSSES)
 

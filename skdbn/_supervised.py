@@ -107,11 +107,7 @@ class BaseSupervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetw
                 f"{self.n_outputs_}. Use fit with warm_start=False to start anew."
             )
         self.n_outputs_ = Y.shape[1]
-        return Examples(X, Y, self._weights(y, sample_weight))
-
-    def _weights(self, y, sample_weight):
-        """How much each row counts, or None for all alike."""
-        return sample_weight
+        return Examples(X, Y, sample_weight)
 
     def _evaluate(self, network, data):
         predict = partial(network.predict, link=False)

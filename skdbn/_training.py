@@ -92,8 +92,9 @@ class Monitor:
         The epochs to run; None for ``max_iter`` from the first.
     patience : int, default=None
         Number of epochs without improvement by ``tol`` that are borne; None for all.
-    tol : float, default=0.0
-        A negative one bears what is worse than the best by no more than that.
+    tol : float or None, default=0.0
+        A negative one bears what is worse than the best by no more than that; with None
+        any improvement counts, and only that.
     validate : callable, default=None
         Score on held-out rows, larger is better.
     by_score : bool, default=True
@@ -125,7 +126,7 @@ class Monitor:
         self.verbose = estimator.verbose
         self.quantity = quantity
         self.patience = patience
-        self.tol = tol
+        self.tol, self.any_improvement = tol or 0.0, tol is None
         self.validate = validate
         self.by_score = by_score and validate is not None
         self.grace = grace
@@ -146,7 +147,9 @@ class Monitor:
             self.scores.append(self.validate())
             text += f"  validation score {self.scores[-1]:.6g}"
             value = self.scores[-1] if self.by_score else value
-        self._waited = self._waited + 1 if value < self.best + self.tol else 0
+        worse = value < self.best + self.tol
+        worse |= self.any_improvement and value == self.best
+        self._waited = self._waited + 1 if worse else 0
         if value > self.best or (self.tol < 0 and self._waited == 0):
             self.best = max(value, self.best)
             self.best_theta = theta.copy() if self.by_score else None

@@ -8,7 +8,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clon
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import BaseNetwork, glorot_layer, layer_sizes
+from ._base import BaseNetwork, glorot_layer, layer_sizes, told_of_validation_set
 from ._batches import (
     Examples,
     check_codes,
@@ -20,7 +20,7 @@ from ._batches import (
 from ._network import Network
 from ._params import named, resolve
 from .losses import LOSSES, Loss
-from .stack import PretrainedMixin, rbm_list
+from .stack import PretrainedMixin, check_visible_data, rbm_list
 from .units import UNITS, Unit
 
 
@@ -102,12 +102,12 @@ class DBNAutoencoder(
     early_stopping : bool, default=False
         Whether to stop when the score on held-out rows no longer improves, and to keep the
         best parameters. The rows are those passed to ``fit`` as ``X_val``, or a part of the
-        training data. Not used with "lbfgs".
+        training data, which pretraining sees all the same. Not used with "lbfgs".
     validation_fraction : float, default=0.1
         The part that is held out for early stopping.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the previous fit, without
-        pretraining anew.
+        Whether ``fit`` goes on from the weights of the previous fit, with the layers and
+        the loss of that, without pretraining anew. ``loss_curve_`` begins anew.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the weights and of fine-tuning; ``rbm__dtype`` is that of
         pretraining.
@@ -339,8 +339,13 @@ class DBNAutoencoder(
 
     def _check_before_pretraining(self, data, rows, held_out, keep):
         super()._check_before_pretraining(data, rows, held_out, keep)
-        if self.loss is not None:
-            resolve(self.loss, LOSSES).check_targets(data.Y)
+        self._check_reconstructed(data)
+        if held_out is not None:
+            frozen = isinstance(self.rbm, FrozenEstimator)
+            rbms = self.rbm.estimator if frozen else self._prototypes()
+            with told_of_validation_set():
+                check_visible_data(self, held_out.X, rbms[0])
+                self._check_reconstructed(held_out)
         if not isinstance(self.rbm, FrozenEstimator):
             return
         if not self.pretrain:
@@ -355,6 +360,11 @@ class DBNAutoencoder(
                 f"hidden units {top!r}. Leave code out, or fit a stack with such units on "
                 "top."
             )
+
+    def _check_reconstructed(self, data):
+        """Raise where rows cannot be the targets of the loss."""
+        if self.loss is not None:
+            resolve(self.loss, LOSSES).check_targets(data.Y)
 
     def _evaluate(self, network, data):
         predict = partial(network.predict, link=False)

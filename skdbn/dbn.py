@@ -71,7 +71,7 @@ class _PretrainedStart(PretrainedMixin):
         coefs, intercepts, activations = self.stack_._encoder()
         top = len(intercepts[-1])
         coef, bias = glorot_layer(top, n_outputs, "softmax", random_state, self.dtype)
-        loss = self._output_loss(n_outputs)
+        loss = self._output_loss()
         return Network([*coefs, coef], [*intercepts, bias], activations, loss)
 
 
@@ -146,16 +146,18 @@ class DBNClassifier(_PretrainedStart, BaseNetworkClassifier):
     early_stopping : bool, default=False
         Whether to stop when the score on held-out rows no longer improves, and to keep the
         best parameters. The rows are those passed to ``fit`` as ``X_val``, or a part of the
-        training data, stratified by class. Not used with "lbfgs".
+        training data, stratified by class, which pretraining sees all the same. Not used
+        with "lbfgs".
     validation_fraction : float, default=0.1
         The part that is held out for early stopping.
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, which multiply those of the rows. "balanced" makes all
         classes count alike: ``n_samples / (n_classes * np.bincount(y))``. For several
-        labels a row, one dict for each column of y.
+        labels a row, one dict for each column of y, whose weights are multiplied: a row
+        counts as a whole, with all its labels. A validation set has those of training.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the previous fit, without
-        pretraining anew.
+        Whether ``fit`` goes on from the weights of the previous fit, with the layers and
+        the loss of that, without pretraining anew. ``loss_curve_`` begins anew.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the weights and of fine-tuning; ``rbm__dtype`` is that of
         pretraining.
@@ -375,12 +377,12 @@ class DBNRegressor(_PretrainedStart, BaseNetworkRegressor):
     early_stopping : bool, default=False
         Whether to stop when the score on held-out rows no longer improves, and to keep the
         best parameters. The rows are those passed to ``fit`` as ``X_val``, or a part of the
-        training data. Not used with "lbfgs".
+        training data, which pretraining sees all the same. Not used with "lbfgs".
     validation_fraction : float, default=0.1
         The part that is held out for early stopping.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the previous fit, without
-        pretraining anew.
+        Whether ``fit`` goes on from the weights of the previous fit, with the layers and
+        the loss of that, without pretraining anew. ``loss_curve_`` begins anew.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the weights and of fine-tuning; ``rbm__dtype`` is that of
         pretraining.

@@ -27,8 +27,8 @@ class Loss(ABC, BaseEstimator):
     Attributes
     ----------
     activation : str
-        Name of the link, which estimators show as ``out_activation_``. A classifier takes
-        outputs in [0, 1] for probabilities.
+        Name of the link, which estimators show as ``out_activation_``. A classifier needs
+        "logistic" or "softmax", whose outputs it takes for probabilities.
     """
 
     activation: str
@@ -162,7 +162,13 @@ class LogLoss(Loss):
         _log_loss(z, bias, target, group_ends(self.sizes, z.shape[1]), losses)
 
     def check_targets(self, Y):
-        group_ends(self.sizes, Y.shape[1])
+        ends = group_ends(self.sizes, Y.shape[1])
+        if np.diff(ends, prepend=0).min() < 2:
+            raise ValueError(
+                f"The loss {self!r} is a softmax of two outputs or more, but with y of "
+                f"{Y.shape[1]} columns one stands by itself, which is always 1. Use "
+                "loss='binary_log_loss' for it, or give the share of the rest a column."
+            )
         _check_range(self, Y, 0.0, np.inf)
 
 

@@ -22,6 +22,17 @@ class _GivenOrRandomStart:
         "init": [FrozenEstimator, tuple, list, None],
     }
 
+    _kept_params = ("loss", "activation")
+
+    def _check_kept(self, sizes):
+        super()._check_kept(sizes)
+        if self.init is not None and self.init is not self._init_:
+            raise ValueError(
+                "init was changed, but warm_start=True goes on from the weights of the "
+                "previous fit, and so does partial_fit. Leave init as it was, or use fit "
+                "with warm_start=False to start anew."
+            )
+
     @staticmethod
     def _auto_batch_size(n_samples):
         return 200  # as in scikit-learn
@@ -30,12 +41,13 @@ class _GivenOrRandomStart:
         hidden = layer_sizes(self.hidden_layer_sizes)
         sizes = [rows.shape[1], *hidden, n_outputs]
         coefs, intercepts, activations = self._given_layers(sizes)
+        self._init_ = self.init
         for pair in list(pairwise(sizes))[len(coefs) :]:
             layer = glorot_layer(*pair, self.activation, random_state, self.dtype)
             coefs.append(layer[0])
             intercepts.append(layer[1])
         activations += [self.activation] * (len(hidden) - len(activations))
-        loss = self._output_loss(n_outputs)
+        loss = self._output_loss()
         return Network(coefs, intercepts, activations[: len(hidden)], loss)
 
     def _given_layers(self, sizes):
@@ -44,6 +56,7 @@ class _GivenOrRandomStart:
             return [], [], []
         if isinstance(self.init, FrozenEstimator):
             layers = _encoder_of(self.init.estimator)
+            sizes = sizes[:-1]  # what encodes has no place for the outputs
         else:
             layers = _arrays_of(self.init)
             layers = (*layers, [self.activation] * len(layers[0]))
@@ -166,9 +179,11 @@ class MLPClassifier(_GivenOrRandomStart, BaseNetworkClassifier):
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes, which multiply those of the rows. "balanced" makes all
         classes count alike: ``n_samples / (n_classes * np.bincount(y))``. For several
-        labels a row, one dict for each column of y.
+        labels a row, one dict for each column of y, whose weights are multiplied: a row
+        counts as a whole, with all its labels. A validation set has those of training.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the previous fit.
+        Whether ``fit`` goes on from the weights of the previous fit, with the layers, the
+        loss, the activation and the ``init`` of that. ``loss_curve_`` begins anew.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the weights and of training.
     verbose : bool, default=False
@@ -222,7 +237,8 @@ class MLPClassifier(_GivenOrRandomStart, BaseNetworkClassifier):
     Notes
     -----
     Weights start as in [1]_, equation 16. With ``dtype="float64"`` and the same step size
-    and ``random_state``, the losses are those of scikit-learn's, epoch for epoch.
+    and ``random_state``, the losses are those of scikit-learn's, epoch for epoch, unless
+    ``early_stopping`` holds out rows of three classes or more: here these are stratified.
 
     References
     ----------
@@ -386,7 +402,8 @@ class MLPRegressor(_GivenOrRandomStart, BaseNetworkRegressor):
     validation_fraction : float, default=0.1
         The part that is held out for early stopping.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the previous fit.
+        Whether ``fit`` goes on from the weights of the previous fit, with the layers, the
+        loss, the activation and the ``init`` of that. ``loss_curve_`` begins anew.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the weights and of training.
     verbose : bool, default=False

@@ -328,6 +328,7 @@ class StackedRBM(
 
     def _encoder(self):
         """The way up as layers of a network: weights, biases, activations."""
+        _check_mean(self.rbms_[0])
         return _layers(
             (energy.hidden, energy.weights.T, energy.hidden_bias)
             for energy in map(RBM._energy, self.rbms_)
@@ -428,6 +429,17 @@ def check_visible_data(estimator, data, rbm):
     resolve(rbm.visible, UNITS).check_data(data, names)
 
 
+def _check_mean(rbm):
+    """Raise where an RBM cannot be the first layer of a network."""
+    visible = resolve(rbm.visible, UNITS)
+    if not visible.has_mean:
+        raise ValueError(
+            f"A network cannot start from {visible} visible units, whose hidden biases "
+            "depend on the total of each row, which a network does not know. Put a "
+            "StackedRBM of them into a pipeline before it."
+        )
+
+
 class _Ascent:
     """Goes up from layer to layer with the rows that each is trained on.
 
@@ -488,13 +500,7 @@ class PretrainedMixin:
     def _check_first(self, rows, rbm):
         """Check rows for the RBM at the bottom, of which a network is to start."""
         check_visible_data(self, rows, rbm)
-        visible = resolve(rbm.visible, UNITS)
-        if not visible.has_mean:
-            raise ValueError(
-                f"{type(self).__name__} cannot start from {visible} visible units, whose "
-                "hidden biases depend on the total of each row, which a network does not "
-                "know. Put a StackedRBM of them into a pipeline before it."
-            )
+        _check_mean(rbm)
 
     def _check_before_pretraining(self, data, rows, held_out, keep):
         super()._check_before_pretraining(data, rows, held_out, keep)

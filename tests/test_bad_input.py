@@ -759,6 +759,37 @@ def test_warm_start_with_other_sizes(name):
         estimator.fit(X, y)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_warm_start_with_another_loss(name):
+    estimator = build(name, warm_start=True).fit(X, y)
+    before = [c.copy() for c in estimator.coefs_]
+    loss = "binary_log_loss" if "Classifier" in name else SquaredError("logistic")
+    estimator.set_params(loss=loss)
+    with pytest.raises(ValueError, match="warm_start=True needs the loss of the previous"):
+        estimator.fit(X, y)
+    np.testing.assert_array_equal(estimator.coefs_[0], before[0])
+    estimator.set_params(warm_start=False).fit(X, y)
+    assert estimator.out_activation_ == "logistic"
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+def test_warm_start_from_another_start(name):
+    estimator = build(name, warm_start=True, activation=LeakyRelu()).fit(X, y)
+    assert estimator.fit(X, y).n_iter_ == 3
+    init = ([c.copy() for c in estimator.coefs_], estimator.intercepts_)
+    for change, match in (
+        ({"activation__slope": 0.5}, r"activation of the .*: LeakyRelu\(\), got .*0\.5"),
+        ({"activation": LeakyRelu(), "init": init}, "init was changed"),
+    ):
+        estimator.set_params(**change)
+        for method in (estimator.fit, estimator.partial_fit):
+            with pytest.raises(ValueError, match=match):
+                method(X, y)
+    estimator.set_params(warm_start=False).fit(X, y)
+    estimator.set_params(warm_start=True).fit(X, y)
+    estimator.set_params(init=None).fit(X, y)  # which a warm start does not need
+
+
 @pytest.mark.parametrize("change", [{"n_components": 9}, {"hidden": "gaussian"}])
 def test_warm_start_of_an_rbm_with_other_units(change):
     rbm = build("RBM", warm_start=True).fit(X).set_params(**change)

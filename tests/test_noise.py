@@ -271,6 +271,34 @@ def test_the_same_numbers_on_any_number_of_threads():
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize(
+    ("params", "inputs", "hidden"),
+    [
+        ({"dropout": 0.3}, [], [(Dropout, {"rate": 0.3})]),
+        ({"input_dropout": 0.2}, [(Dropout, {"rate": 0.2})], []),
+        ({"input_noise": 0.7}, [(GaussianNoise, {"scale": 0.7})], []),
+        (
+            {"dropout": 0.3, "input_dropout": 0.2, "input_noise": 0.7},
+            [(GaussianNoise, {"scale": 0.7}), (Dropout, {"rate": 0.2})],
+            [(Dropout, {"rate": 0.3})],
+        ),
+    ],
+)
+def test_what_is_done_to_the_layers(params, inputs, hidden):
+    parts = MLPClassifier(**params)._noise(3, np.random.RandomState(0))
+    found = [[(type(part), vars(part)) for part in layer] for layer in parts.layers]
+    assert found == [inputs, hidden, hidden]
+
+
+def test_dropout_of_columns_alone():
+    plain, X, _ = fitted()
+    dropped, _, _ = fitted(input_dropout=0.5)
+    assert dropped.loss_ > plain.loss_
+    still, _, _ = fitted(input_dropout=0.5, learning_rate=1e-12)
+    start, _, _ = fitted(learning_rate=1e-12)
+    np.testing.assert_allclose(still.predict_proba(X), start.predict_proba(X), rtol=1e-5)
+
+
 def test_noise_of_nothing_changes_nothing():
     plain, X, _ = fitted()
     off, _, _ = fitted(dropout=0.0, input_dropout=0.0, input_noise=0.0, l1_ratio=0.0)

@@ -32,8 +32,9 @@ from skdbn import (
     MLPRegressor,
     StackedRBM,
 )
+from skdbn._network_problem import NetworkProblem
 from skdbn.activations import LeakyRelu
-from skdbn.losses import BinaryLogLoss, LogLoss, Loss, SquaredError
+from skdbn.losses import BinaryLogLoss, LogLoss, Loss, PoissonLoss, SquaredError
 from skdbn.optimizers import Adam, Averaged
 from skdbn.schedules import Ramp
 
@@ -196,6 +197,56 @@ def test_class_weights_of_label_sets():
         build("MLPClassifier", class_weight=given).fit(X, LABELS)
 
 
+@pytest.mark.parametrize(
+    "class_weight", [{0: -1}, {0: 0, 1: 0, 2: 0}, {1: np.nan}, {2: np.inf}]
+)
+def test_class_weights_that_cannot_be(class_weight):
+    mlp = build("MLPClassifier", class_weight=class_weight)
+    with pytest.raises(ValueError, match=r"class_weight=.* makes weights of the rows"):
+        mlp.fit(X, LABELS)
+    with pytest.raises(ValueError, match=r"class_weight=.* makes weights of the rows"):
+        mlp.partial_fit(X, LABELS, [0, 1, 2], sample_weight=WEIGHT)
+    with pytest.raises(ValueError, match="are not in class_weight"):
+        build("MLPClassifier", class_weight={0: 2, 9: 1}).fit(X, LABELS)
+
+
+def test_class_weights_where_a_class_is_missing():
+    factors, part = np.array([1.0, 5.0, 1.0]), LABELS != 1
+    by_class = build("MLPClassifier", class_weight={1: 5})
+    by_class.partial_fit(X[part], LABELS[part], [0, 1, 2]).partial_fit(X, LABELS)
+    by_row = build("MLPClassifier")
+    by_row.partial_fit(X[part], LABELS[part], [0, 1, 2], factors[LABELS[part]])
+    by_row.partial_fit(X, LABELS, sample_weight=factors[LABELS])
+    np.testing.assert_allclose(by_class.coefs_[0], by_row.coefs_[0], rtol=1e-6)
+    sets, ones = np.zeros((60, 2), int), [{0: 1, 1: 3}, {0: 2, 1: 1}]
+    sets[:30, 0] = 1  # and no 1 in the other column
+    by_class = build("MLPClassifier", class_weight=ones).partial_fit(X, sets)
+    expected = build("MLPClassifier").partial_fit(
+        X, sets, sample_weight=np.where(sets[:, 0], 6.0, 2.0)
+    )
+    np.testing.assert_allclose(by_class.coefs_[0], expected.coefs_[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {2: 9, 1: 5}])
+def test_a_validation_set_has_the_class_weights_of_training(class_weight):
+    factors = np.array([1, 5, 9])
+    if class_weight == "balanced":
+        factors = 20 / np.bincount(LABELS)
+    # Other shares than in training, and none of the third class.
+    rows = np.r_[np.flatnonzero(LABELS == 0)[:12], np.flatnonzero(LABELS == 1)[:3]]
+    given = {"X_val": X[rows], "y_val": LABELS[rows]}
+    weighted = build("MLPClassifier", class_weight=class_weight).fit(X, LABELS, **given)
+    expected = build("MLPClassifier").fit(
+        X, LABELS, factors[LABELS], **given, sample_weight_val=factors[LABELS[rows]]
+    )
+    np.testing.assert_allclose(
+        weighted.validation_loss_curve_, expected.validation_loss_curve_, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        weighted.validation_scores_, expected.validation_scores_, rtol=1e-6
+    )
+
+
 def test_weighted_rows_pull():
     """Two rows that say the opposite: the heavier one is believed."""
     rows, labels = np.zeros((2, 1)), np.array([0, 1])
@@ -296,6 +347,8 @@ def test_binary_cross_entropy_of_numbers_between_0_and_1():
         ("poisson", X[:, 0] - 0.5, r"needs targets in \[0, inf\]"),
         ("log_loss", X[:, :3] - 0.5, r"needs targets in \[0, inf\]"),
         (LogLoss((2, 2)), X[:, :3], "add up to the 3 units"),
+        ("log_loss", X[:, 0], "a softmax of two outputs or more"),
+        (LogLoss((2, 1)), X[:, :3], "a softmax of two outputs or more"),
     ],
 )
 def test_targets_that_a_loss_cannot_have(loss, y, match):
@@ -307,6 +360,30 @@ def test_a_softmax_of_one_output_is_refused():
     with pytest.raises(ValueError, match="two classes have one output"):
         build("MLPClassifier", loss=LogLoss()).fit(X, LABELS > 0)
     assert build("MLPClassifier", loss=LogLoss()).fit(X, LABELS).loss_ > 0
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_losses_whose_outputs_are_no_probabilities(name):
+    sets = (X[:, :3] > 0.5).astype(int)
+    for loss in (SquaredError(), SquaredError("tanh"), PoissonLoss(), Huber()):
+        for y in (LABELS, LABELS > 0, sets):
+            with pytest.raises(ValueError, match="but a classifier needs probabilities"):
+                build(name, loss=loss).fit(X, y)
+    for loss in (LogLoss(), SquaredError("softmax")):
+        with pytest.raises(ValueError, match="labels a row have outputs that do not excl"):
+            build(name, loss=loss).fit(X, sets)
+    with pytest.raises(ValueError, match="add up to the 3 units"):
+        build(name, loss=LogLoss((2, 2))).fit(X, LABELS)
+    groups = build(name, loss=LogLoss((2, 2))).fit(X, np.arange(60) % 4)
+    np.testing.assert_allclose(groups.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
+
+
+def test_a_fitted_network_does_not_change_with_the_parameters():
+    steep = build("MLPRegressor", activation=LeakyRelu(0.5), loss=SquaredError("logistic"))
+    y = X.mean(axis=1)
+    before = steep.fit(X, y).predict(X)
+    steep.set_params(activation__slope=0.1, loss__activation="identity")
+    np.testing.assert_array_equal(steep.predict(X), before)
 
 
 def test_an_activation_with_a_parameter():
@@ -413,6 +490,43 @@ def test_partial_fit_with_another_solver_starts_from_rest():
     assert mlp.n_iter_ == 2
 
 
+@pytest.mark.parametrize("solver", ["adam", "cg"])
+def test_partial_fit_goes_on_from_weights_that_are_set(solver):
+    y = target("MLPRegressor")
+    mlp = build("MLPRegressor", solver=solver).partial_fit(X, y)
+    mlp.coefs_ = [np.zeros_like(coef) for coef in mlp.coefs_]
+    mlp.intercepts_ = [np.zeros_like(intercept) for intercept in mlp.intercepts_]
+    mlp.set_params(batch_size=60).partial_fit(X, y)
+    assert mlp.loss_curve_[1] == pytest.approx(0.5 * np.mean(y**2), rel=1e-5)
+
+
+def test_what_partial_fit_keeps_is_not_what_the_network_has():
+    y = target("MLPRegressor")
+    plain = build("MLPRegressor").partial_fit(X, y)._partial_state_[1]
+    assert plain.keys() == {"n_steps", "mean", "square", "frozen"}
+    averaged = build("MLPRegressor", solver=Averaged(Adam()), batch_size=9)
+    averaged.partial_fit(X, y)
+    last = averaged._partial_state_[1]["theta"]  # from which training goes on
+    mean = np.hstack([a.ravel() for a in (*averaged.coefs_, *averaged.intercepts_)])
+    assert last.shape == mean.shape
+    assert not np.array_equal(last, mean)
+
+
+def test_each_partial_fit_has_an_order_of_its_own(monkeypatch):
+    orders, step = [], NetworkProblem.step
+
+    def spy(problem, rows, t):
+        orders.append(rows.tolist())
+        return step(problem, rows, t)
+
+    monkeypatch.setattr(NetworkProblem, "step", spy)
+    mlp, y = build("MLPRegressor", batch_size=60), target("MLPRegressor")
+    mlp.partial_fit(X, y).partial_fit(X, y)
+    first, second = orders
+    assert sorted(first) == sorted(second) == list(range(60))
+    assert first != second
+
+
 def test_sparse_targets_of_a_regressor():
     y = sparse.csr_array(np.where(X > 0.5, X, 0))
     found = build("MLPRegressor").fit(X, y).predict(X)
@@ -489,6 +603,36 @@ def test_validation_sets_that_do_not_fit(name):
     if name in CLASSIFIERS:
         with pytest.raises(ValueError, match=r"In the validation set.*but y holds \[9\]"):
             build(name).fit(X, y, X_val=X, y_val=np.full(60, 9))
+
+
+@pytest.mark.parametrize("name", REGRESSORS)
+def test_a_validation_set_of_one_row_has_no_score(name):
+    y = target(name)
+    one = np.r_[1.0, np.zeros(4)]
+    for given in (
+        {"X_val": X[:1], "y_val": y[:1]},
+        {"X_val": X[:5], "y_val": y[:5], "sample_weight_val": one},
+    ):
+        with pytest.raises(ValueError, match=r"In the validation set.* R\^2 needs two"):
+            build(name).fit(X, y, **given)
+
+
+def test_a_validation_set_that_an_autoencoder_cannot_have():
+    with pytest.raises(ValueError, match=r"In the validation set.*need data in \[0, 1\]"):
+        build("DBNAutoencoder").fit(X, X_val=2 * X)
+    wide = build("DBNAutoencoder", visible="gaussian", loss="binary_log_loss")
+    with pytest.raises(ValueError, match=r"In the validation set.*targets in \[0, 1\]"):
+        wide.fit(X, X_val=2 * X)
+    stack = StackedRBM((4, 2), rbm=small_rbm(), random_state=0).fit(X)
+    with pytest.raises(ValueError, match=r"In the validation set.*need data in \[0, 1\]"):
+        build("DBNAutoencoder", rbm=FrozenEstimator(stack)).fit(X, X_val=2 * X)
+
+
+@pytest.mark.parametrize("tol", [None, 0.0])
+def test_an_equal_score_is_an_improvement_only_with_a_tol(tol):
+    mlp = build("MLPClassifier", tol=tol, max_iter=20, n_iter_no_change=3)
+    mlp.set_params(early_stopping=True, learning_rate=1e-30).fit(X, LABELS)
+    assert mlp.n_iter_ == (5 if tol is None else 20)
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "cg"])

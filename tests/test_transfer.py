@@ -96,6 +96,22 @@ def test_layers_that_stay(name, solver):
         assert not np.array_equal(fitted.intercepts_[i], still.intercepts_[i])
 
 
+@pytest.mark.parametrize("solver", ["sgd", Clipped(Adam())])
+def test_layers_that_stay_are_not_shortened(solver):
+    still = build("MLPRegressor", learning_rate=1e-30).fit(X, target("MLPRegressor"))
+    options = {"learning_rate": [0, 0.1, 0.1], "max_norm": 0.01, "solver": solver}
+    fitted = build("MLPRegressor", **options).fit(X, target("MLPRegressor"))
+    np.testing.assert_array_equal(fitted.coefs_[0], still.coefs_[0])
+    assert np.linalg.norm(fitted.coefs_[1], axis=0).max() <= 0.01 * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "cg", "adam"])
+def test_the_head_takes_no_more_than_max_iter(solver):
+    y = target("MLPRegressor")
+    mlp = build("MLPRegressor", solver=solver, head_max_iter=5, max_iter=3, tol=1e-9)
+    assert mlp.fit(X, y).n_iter_ == 3
+
+
 @pytest.mark.parametrize("solver", ["sgd", "adam", "rmsprop", Clipped(SGD(), 0.1)])
 def test_rates_of_layers(solver):
     y = target("MLPRegressor")
@@ -215,6 +231,13 @@ def test_start_weights_that_are_given():
 def test_start_weights_that_do_not_fit(init, error, match):
     with pytest.raises(error, match=match):
         build("MLPClassifier", init=init).fit(X, LABELS)
+
+
+def test_an_encoder_has_no_weights_of_the_outputs():
+    stack = StackedRBM((4, 3), rbm=small_rbm(), random_state=0).fit(X)
+    options = {"hidden_layer_sizes": (4,), "init": FrozenEstimator(stack)}
+    with pytest.raises(ValueError, match="init has weights and biases"):
+        build("MLPClassifier", **options).fit(X, LABELS)  # of 3 classes
 
 
 def test_unfitted_start_weights():

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from scipy import sparse, stats
 from scipy.special import expit, logsumexp, spence
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 
-from skdbn import RBM, DBNAutoencoder, DBNClassifier, StackedRBM
+from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
 from skdbn._energy import Energy
 from skdbn._params import resolve
 from skdbn._products import CSRRows
@@ -673,4 +674,6 @@ def test_networks_do_not_start_from_counts():
     for model in (DBNClassifier((3,), rbm=rbm), DBNAutoencoder((3, 2), rbm=rbm)):
         with pytest.raises(ValueError, match="cannot start from Multinomial"):
             model.fit(X, np.arange(30) % 2)
-    StackedRBM((3, 2), rbm=RBM(visible="multinomial", max_iter=1)).fit(X)
+    stack = StackedRBM((3, 2), rbm=RBM(visible="multinomial", max_iter=1)).fit(X)
+    with pytest.raises(ValueError, match="cannot start from Multinomial"):
+        MLPClassifier((3, 2), init=FrozenEstimator(stack)).fit(X, np.arange(30) % 2)

@@ -16,9 +16,12 @@ class Optimizer(ABC, BaseEstimator):
     ----------
     learning_rate : float
         What ``learning_rate="auto"`` means with this optimiser.
+    work_space : tuple of str
+        Names of what is in the state to be written over: nothing of it is needed later.
     """
 
     learning_rate: float
+    work_space: tuple = ()
 
     def init_state(self, theta):
         """Make the arrays and counters that change while training, as a dict."""

@@ -42,9 +42,8 @@ class ConjugateGradient(LineSearchOptimizer):
 
     Notes
     -----
-    Two numbers are kept from batch to batch: how often the loss was evaluated so far, and
-    the step times the slope of the first line search of a batch, from which the first
-    trial on the next batch is made.
+    One number is kept from batch to batch, the step times the slope of the first line
+    search of a batch, from which the first trial on the next batch is made.
 
     No batch is left with a larger loss than it came with. A line search that fails keeps
     the best of its points if that is better than the start, and the next one goes down the
@@ -69,6 +68,8 @@ class ConjugateGradient(LineSearchOptimizer):
     """
 
     learning_rate = 1.0  # the line search finds the step
+    # Kept from batch to batch because fresh memory costs more than the passes over it.
+    work_space = ("start", "direction", "last_gradient")
 
     _parameter_constraints: dict = {
         "n_line_searches": [Interval(Integral, 1, None, closed="left")],
@@ -82,13 +83,8 @@ class ConjugateGradient(LineSearchOptimizer):
         self.max_evaluations = max_evaluations
 
     def init_state(self, theta):
-        # Work space, kept because fresh memory costs more than the passes over it.
-        arrays = ("start", "direction", "last_gradient")
-        return {
-            "n_evaluations": 0,
-            "decrease": None,
-            **{name: np.zeros_like(theta) for name in arrays},
-        }
+        arrays = {name: np.zeros_like(theta) for name in self.work_space}
+        return {"decrease": None, **arrays}
 
     def search(self, objective, theta, gradient, state):
         descent = _Descent(objective, theta, gradient, state)
@@ -122,14 +118,12 @@ class _Descent:
         self.objective = objective
         self.theta = theta
         self.gradient = gradient
-        self.state = state
         self.start = state["start"]
         self.direction = state["direction"]
         self.last_gradient = state["last_gradient"]
 
     def evaluate(self):
         """Fill the gradient at theta; returns the loss there."""
-        self.state["n_evaluations"] += 1
         self.loss = float(self.objective())
         return self.loss
 

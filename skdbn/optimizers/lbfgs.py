@@ -1,12 +1,18 @@
 """Limited-memory BFGS."""
 
+import warnings
+from math import isfinite
 from numbers import Integral
 
 import numpy as np
 from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
 
 from .._sklearn import Interval
 from ._base import FullBatchOptimizer
+
+# What SciPy calls the ways to end that are not convergence, nor a stop by the callback.
+_EXHAUSTED, _FAILED = 1, 2  # out of iterations or evaluations; no step goes down
 
 
 class LBFGS(FullBatchOptimizer):
@@ -75,4 +81,12 @@ class LBFGS(FullBatchOptimizer):
             },
         )
         theta[:] = result.x
-        return result.status != 1, result.fun  # 1: out of iterations or evaluations
+        if result.status == _FAILED and isfinite(result.fun):
+            warnings.warn(
+                "LBFGS: the line search found no smaller loss before the optimization "
+                f"converged to tol={tol:g}. Scale the data, use dtype='float64' or a "
+                "larger tol, or ignore this if the score is good enough.",
+                ConvergenceWarning,
+                stacklevel=1,
+            )
+        return result.status != _EXHAUSTED, result.fun
