@@ -340,7 +340,8 @@ class RBM(
         data, sample_weight = self._check_data(X, sample_weight, reset=not keep)
         if keep:
             self._check_unchanged()
-            self._visible_mean_ = column_means(data, sample_weight)
+            mean = column_means(data, sample_weight)
+            self._visible_mean_ = mean.astype(self.dtype)
             self._training_state_ = None
         else:
             self._initialize(data, sample_weight)
@@ -443,7 +444,7 @@ class RBM(
         self.intercept_hidden_ = np.zeros(self.n_components, self.dtype)
         self.intercept_visible_ = bias.astype(self.dtype)
         self.reconstruction_errors_ = []
-        self._visible_mean_ = mean
+        self._visible_mean_ = mean.astype(self.dtype)
         self._training_state_ = None
 
     def _train(self, X, y, data, sample_weight, epochs, stopping=True):
