@@ -87,8 +87,8 @@ class EnergyProblem:
         self.average = average
         self.batch_size = batch_size
         self.max_iter = max_iter
-        # A copy, so that a step that fails leaves the caller's state alone.
         self._visible_mean = visible_mean
+        # A copy, so that a step that fails leaves the caller's state alone.
         self.state = deepcopy(state) or self._init_state(visible_mean)
         n_chains = self._count_chains()
         self._resume_average()
@@ -108,6 +108,9 @@ class EnergyProblem:
         self.state["memories"] = self.phases.memories
         # Sums of the hidden states driven by the data, negative, and by the model.
         self.hidden_sums = np.empty((2, n_components), energy.dtype)
+        # Whether somebody wants to know the mean states of the units.
+        self.follows_means = center or penalty.sparsity is not None
+        self.excess = np.zeros(n_components, energy.dtype)
 
     def _init_state(self, visible_mean):
         """What changes while training, beside the parameters."""
@@ -197,16 +200,26 @@ class EnergyProblem:
         n, parts = len(rows), self.phases.parts(len(rows))
         weight = self.phases.load_weights(self.sample_weight, rows)
         self._start_chains(parts, rows)
+        if self.penalty.sparsity is not None:
+            self.excess = self.penalty.excess(self.state["hidden_mean"])
         results = share(partial(self._run_chains, rows, weight), parts)
-        errors, own = zip(*results, strict=True)
-        data_sum = sum(part.data_sum for part in parts)
-        self.gradients[1][:] = sum(part.model_sum for part in parts) - data_sum
-        mean = self.state["visible_mean"]
-        blend(data_sum / mean.dtype.type(weight), _newest(mean), mean)
+        self._sum_visible(parts, weight)
         if self.own is not None:
-            self.gradients[3][:] = sum(own)
+            self.gradients[3][:] = sum(own for _, own in results)
         self._descend(n, weight, t)
-        return sum(errors) / (weight * self.data.shape[1])
+        return sum(error for error, _ in results) / (weight * self.data.shape[1])
+
+    def _sum_visible(self, parts, weight):
+        """Gradient of the visible biases; moves the mean of the data towards the batch."""
+        total = self.gradients[1]
+        np.subtract(parts[0].model_sum, parts[0].data_sum, out=total)
+        for part in parts[1:]:
+            total += part.model_sum
+            total -= part.data_sum
+        if self.follows_means:
+            mean = self.state["visible_mean"]
+            newest = sum(part.data_sum for part in parts) / mean.dtype.type(weight)
+            blend(newest, _newest(mean), mean)
 
     def _start_chains(self, parts, rows):
         """Let chains that go on from batch to batch begin at rows of the first."""
@@ -231,8 +244,7 @@ class EnergyProblem:
             energy if self.followed is self.energy else self.followed, part
         )
         chain_weight = weight / (self.phases.n_chains or weight)
-        excess = self.penalty.excess(self.state["hidden_mean"])
-        return part.compare(energy, chain_weight, excess), own
+        return part.compare(energy, chain_weight, self.excess), own
 
     def _descend(self, n, weight, t):
         """Make a step with the gradient of n rows of a total weight."""
@@ -268,12 +280,16 @@ class EnergyProblem:
         Returns what centring takes from the gradient of the visible biases.
         """
         W, c = self.gradients[0][components], self.gradients[2][components]
+        self.phases.gradient(n, components, W)
+        if not self.follows_means:
+            self.phases.sum_hidden(n, components, c)
+            return 0.0
         data, model = self.hidden_sums[:, components]
-        self.phases.gradient(n, components, W, data, model)
+        self.phases.sum_apart(n, components, data, model)
         np.add(data, model, out=c)
         mean = self.state["hidden_mean"][components]
         counted = W.dtype.type(self.phases.count(n, weight))
-        newest = self.penalty.excess(mean) - data / counted
+        newest = self.excess[components] - data / counted
         blend(newest, _newest(mean), mean)
         if not self.center:
             return 0.0
@@ -290,6 +306,8 @@ class EnergyProblem:
         )
         decay = self.penalty.l2 * weight
         n_features = self._shapes[0][1]
+        # Where variances are learned this comes later, as they change all parameters.
+        accompanied = self.own is None and (self.average or self.state["followers"])
 
         def learn(components):
             if components is None:
@@ -300,7 +318,7 @@ class EnergyProblem:
                 where = slice(*ends)
                 self._change(where, decay, numbers)
                 self.penalty.apply(self.energy.weights[components], rate)
-            if self.own is None:  # or later, as variances change all of them
+            if accompanied:
                 self._accompany(where, weight)
 
         return learn

@@ -30,8 +30,6 @@ class Penalty:
 
     def excess(self, mean):
         """Derivative of the sparsity cost for hidden units of these mean activities."""
-        if self.sparsity is None:
-            return np.zeros_like(mean)
         cost = mean.dtype.type(self.sparsity.cost)
         return cost * (mean - mean.dtype.type(self.sparsity.target))
 

@@ -41,6 +41,7 @@ class Part:
         model = slice(n + chains.start, n + chains.stop)
         self.hidden_data, self.hidden_model = phases.hidden[rows], phases.hidden[model]
         self.data_counts, self.model_counts = phases.counts[rows], phases.counts[model]
+        self.counts_bias = phases.counts_bias
         self.states = phases.states[rows]
         self.visible_data = self.buffer = None if phases.sparse else phases.visible[rows]
         self.visible_model = phases.visible[chains if phases.sparse else model]
@@ -63,7 +64,8 @@ class Part:
         """Load rows of the data; the energy for them and the hidden units' drive."""
         self.visible_data = take_rows(data, rows[self.rows], self.buffer)
         energy = energy.given(self.visible_data)
-        _fill(self.data_counts, energy.visible.bias_counts(self.visible_data))
+        if self.counts_bias:
+            self.data_counts[:] = energy.visible.bias_counts(self.visible_data)
         return energy, energy.drive_hidden(self.visible_data, self.hidden_data)
 
     def compare(self, energy, weight, target):
@@ -72,7 +74,8 @@ class Part:
         The states are weighted, those of the data negatively. ``target`` is subtracted
         from hidden means of the data.
         """
-        _fill(self.model_counts, energy.visible.bias_counts(self.visible_model))
+        if self.counts_bias:
+            self.model_counts[:] = energy.visible.bias_counts(self.visible_model)
         _weigh_data(self.hidden_data, self.weights, target)
         if self.weighted:
             self.hidden_model *= self.weights[:, None]
@@ -101,7 +104,8 @@ class PersistentPart(Part):
     def compare(self, energy, weight, target):
         """Make both phases ready for sums over rows; ``weight`` is that of each chain."""
         X, V = self.visible_data, self.visible_model
-        _fill(self.model_counts, energy.visible.bias_counts(V))
+        if self.counts_bias:
+            self.model_counts[:] = energy.visible.bias_counts(V)
         error = self._reconstruction_error(energy)
         _weigh_data(self.hidden_data, self.weights, target)
         column_sums(V, slice(0, V.shape[1]), self.model_sum)
@@ -210,11 +214,10 @@ class Phases:
             ]
         return self._parts[n]
 
-    def gradient(self, n, components, weights, data_sum, model_sum):
+    def gradient(self, n, components, weights):
         """Gradient of the negative log-likelihood of n rows for a slice of components.
 
-        It is summed over the rows, into ``weights``; so are the hidden states of the two
-        phases, each as often as its row counts the bias. The arrays are of the slice alone.
+        It is summed over the rows, into ``weights``, which are those of the slice alone.
         """
         end = n + self._count_model(n)
         hidden = self.hidden[:end, components]
@@ -224,9 +227,24 @@ class Phases:
                 add_right_gradient(part.hidden_data, part.visible_data, components, weights)
         else:
             np.dot(hidden.T, self.visible[:end], out=weights)
+
+    def sum_hidden(self, n, components, out):
+        """Sum of the hidden states of both phases for n rows, of a slice of components.
+
+        Each counts as often as its row counts the hidden bias.
+        """
+        end = n + self._count_model(n)
         if self.counts_bias:
-            np.dot(self.counts[:n], hidden[:n], out=data_sum)
-            np.dot(self.counts[n:end], hidden[n:], out=model_sum)
+            np.dot(self.counts[:end], self.hidden[:end, components], out=out)
+        else:
+            column_sums(self.hidden[:end], components, out)
+
+    def sum_apart(self, n, components, data_sum, model_sum):
+        """The same, apart for the two phases."""
+        end = n + self._count_model(n)
+        if self.counts_bias:
+            np.dot(self.counts[:n], self.hidden[:n, components], out=data_sum)
+            np.dot(self.counts[n:end], self.hidden[n:end, components], out=model_sum)
         else:
             column_sums(self.hidden[:n], components, data_sum)
             column_sums(self.hidden[n:end], components, model_sum)
@@ -240,12 +258,6 @@ class Phases:
     def _count_model(self, n):
         """Number of the model's rows for a batch of n rows."""
         return n if self.n_chains is None else self.n_chains
-
-
-def _fill(counts, values):
-    """Take counts of rows that are not one."""
-    if values is not None:
-        counts[:] = values
 
 
 @kernel

@@ -49,7 +49,11 @@ def collect(phases, energy, n, chain_weight=1.0, excess=None):
     data, model = np.full((2, len(weights)), np.nan, phases.visible.dtype)
     for j in range(len(weights)):
         one = slice(j, j + 1)
-        phases.gradient(n, one, weights[one], data[one], model[one])
+        phases.gradient(n, one, weights[one])
+        phases.sum_apart(n, one, data[one], model[one])
+        total = np.empty(1, data.dtype)
+        phases.sum_hidden(n, one, total)
+        np.testing.assert_allclose(total, data[one] + model[one], rtol=1e-5, atol=1e-5)
     visible = sum(part.model_sum - part.data_sum for part in parts)
     return [weights, visible, data + model], error
 
@@ -315,7 +319,9 @@ class Twin:
     def step(self, v0, h0, v1, h1, w0, w1, center):
         """The parameters after a step for given phases and weights."""
         W, penalty, total = self.parameters[0], self.penalty, w0.sum()
-        excess = penalty.excess(self.hidden_mean)
+        excess = 0
+        if penalty.sparsity is not None:
+            excess = penalty.excess(self.hidden_mean)
         batch_mean = w0 @ h0 / total
         self.visible_mean += 0.01 * (w0 @ v0 / total - self.visible_mean)
         self.hidden_mean += 0.01 * (batch_mean - self.hidden_mean)
@@ -489,7 +495,7 @@ def test_hidden_biases_of_counts_are_multiplied_by_the_total():
             sample_weight=None,
             learning_rate=as_schedule(1.0),
             momentum=as_schedule(0.0),
-            penalty=Penalty(),
+            penalty=Penalty(sparsity=Sparsity(0.1, cost=0.0)),
             center=False,
             average=None,
             batch_size=9,
