@@ -36,7 +36,7 @@ class Multinomial(Unit):
     Notes
     -----
     Gradients grow with the length of the documents, and the learning rate should fall with
-    it. The "auto" rate of 0.001 was the best of four for documents of 60 words.
+    it. The "auto" rate of 0.001 is for documents of some tens of words.
 
     The pseudo-likelihood is the sum over the words of a document, one for each draw, of
     ``log p(word | all other words)``. Its cost is that of ``n_features`` free energies for
