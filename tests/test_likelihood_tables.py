@@ -10,12 +10,13 @@ from sklearn.neural_network import BernoulliRBM
 
 from skdbn import RBM
 from skdbn.__main__ import main
-from skdbn.benchmarks import _data, _likelihood, _likelihood_depth, _likelihood_large
+from skdbn.benchmarks import _data, _likelihood_depth, _likelihood_large, _tables
 from skdbn.benchmarks._data import Data
-from skdbn.benchmarks._likelihood import Images, draw_bits, load_images
+from skdbn.benchmarks._likelihood import draw_bits
 from skdbn.benchmarks._likelihood_depth import DepthTable
 from skdbn.benchmarks._likelihood_large import LargeTable
 from skdbn.benchmarks._likelihood_small import SmallTable, _score_columns, as_rbm
+from skdbn.benchmarks._tables import Images, load_images
 from skdbn.likelihood import log_likelihood
 
 
@@ -66,7 +67,7 @@ def test_mnist_keeps_its_split_and_quick_takes_fewer_rows(monkeypatch):
     X = np.arange(3000, dtype=np.float32)[:, None] / 2999
     split = [(np.arange(2400), np.arange(2400, 3000))]
     mnist = Data("mnist", "mnist", X, np.arange(3000) % 10, split)
-    monkeypatch.setattr(_likelihood, "load", lambda name, data_dir: mnist)
+    monkeypatch.setattr(_tables, "load", lambda name, data_dir: mnist)
     images = load_images("mnist", None, 0, quick=False)
     np.testing.assert_array_equal(images.train, X[:2400])
     np.testing.assert_array_equal(images.test, X[2400:])

@@ -23,6 +23,21 @@ examples:
 
 exit status: 0, or 1 if a model failed, 2 for an error in what was asked for.
 """
+_NETWORKS_EXAMPLES = """\
+examples:
+  skdbn networks classifiers                        with and without pretraining
+  skdbn networks codes mnist --data-dir ~/mnist     30 numbers an image
+  skdbn networks labels mnist --runs 10             the same with 100 and 1000 labels
+
+exit status: 0, or 1 if a model failed, 2 for an error in what was asked for.
+"""
+_NETWORKS_TABLES = {
+    "classifiers": "errors of classifiers, with and without pretraining and dropout",
+    "labels": "accuracy of classifiers that are told few labels",
+    "codes": "reconstructions from 30 numbers, beside PCA",
+    "maps": "reconstructions from two numbers, beside PCA, t-SNE and UMAP",
+    "solvers": "one network trained by all optimisers",
+}
 
 
 def make_parser():
@@ -34,7 +49,7 @@ def make_parser():
     )
     parser.add_argument("--version", action="version", version=f"skdbn {skdbn.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
-    for add_command in (_add_benchmark, _add_speed, _add_likelihood):
+    for add_command in (_add_benchmark, _add_speed, _add_likelihood, _add_networks):
         add_command(commands)
     return parser
 
@@ -140,19 +155,19 @@ def _add_likelihood(commands):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     tables = parser.add_subparsers(title="tables", metavar="table", required=True)
-    _add_table(
+    _add_likelihood_table(
         tables,
         "small",
         "exact log-likelihoods of 16 hidden units, beside BernoulliRBM and AIS",
         epochs="50 on mnist, 100 on digits",
     )
-    _add_table(
+    _add_likelihood_table(
         tables,
         "depth",
         "accuracy of a logistic regression after one to three RBMs",
         epochs="those of the estimators",
     )
-    large = _add_table(
+    large = _add_likelihood_table(
         tables,
         "large",
         "estimated log-likelihoods of 500 hidden units (64 on digits) by sampler",
@@ -176,12 +191,67 @@ def _add_likelihood(commands):
     )
 
 
-def _add_table(tables, name, text, epochs):
+def _add_likelihood_table(tables, name, text, epochs):
     """Add a table of ``skdbn likelihood``; returns its parser."""
+    parser = _add_table(tables, name, text)
+    parser.set_defaults(command="_likelihood", list=False)
+    parser.add_argument(
+        "--epochs",
+        type=_whole_number(1),
+        metavar="N",
+        help=f"of training (default: {epochs})",
+    )
+    return parser
+
+
+# --- skdbn networks -----------------------------------------------------------------------
+
+
+def _add_networks(commands):
+    """Add ``skdbn networks``."""
+    parser = commands.add_parser(
+        "networks",
+        help="measure classifiers and autoencoders on digits or MNIST, pretrained or not",
+        description="Measure what networks make of images that they were not trained on, "
+        "with and without pretraining. On MNIST a model takes minutes.",
+        epilog=_NETWORKS_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    tables = parser.add_subparsers(title="tables", metavar="table", required=True)
+    for name, text in _NETWORKS_TABLES.items():
+        table = _add_table(tables, name, text)
+        table.set_defaults(command="_networks")
+        what = table.add_mutually_exclusive_group().add_argument
+        what("--list", action="store_true", help="show the names of the models and exit")
+        what(
+            "--models",
+            type=_names,
+            metavar="A,B",
+            help="the models to measure (default: all, see --list)",
+        )
+        table.add_argument(
+            "--runs",
+            type=_whole_number(1),
+            default=1,
+            metavar="N",
+            help="seeds to measure each model with, from --seed on (default: 1)",
+        )
+        table.add_argument(
+            "--held-out",
+            action="store_true",
+            help="leave the test images alone: hold out a sixth of the training images",
+        )
+
+
+# --- Options of several commands ----------------------------------------------------------
+
+
+def _add_table(tables, name, text):
+    """Add a table of a command; returns its parser."""
     parser = tables.add_parser(
         name, help=text, description=f"{text[0].upper()}{text[1:]}, on held-out rows."
     )
-    parser.set_defaults(command="_likelihood", table=name, list=False, prog=parser.prog)
+    parser.set_defaults(table=name, prog=parser.prog)
     parser.add_argument(
         "data",
         nargs="?",
@@ -192,15 +262,9 @@ def _add_table(tables, name, text, epochs):
     _add_data_dir(parser)
     _add_seed(parser)
     parser.add_argument(
-        "--epochs",
-        type=_whole_number(1),
-        metavar="N",
-        help=f"of training (default: {epochs})",
-    )
-    parser.add_argument(
         "--quick",
         action="store_true",
-        help="fewer rows, epochs and temperatures, to see that it runs",
+        help="fewer rows and epochs, to see that it runs",
     )
     _add_json(parser)
     return parser

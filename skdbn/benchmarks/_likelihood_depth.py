@@ -9,8 +9,8 @@ from sklearn.neural_network import BernoulliRBM
 
 from skdbn import RBM, StackedRBM
 from skdbn.benchmarks._compare import measure_fit
-from skdbn.benchmarks._likelihood import Images, Row
 from skdbn.benchmarks._models import logistic
+from skdbn.benchmarks._tables import Images, Row
 
 _N_LAYERS, _N_COMPONENTS = 3, 256
 _QUICK_EPOCHS = 2
@@ -32,7 +32,7 @@ class DepthTable:
     quick: bool = False
 
     formats = {"model": "{}", "layers": "{}", "accuracy": "{:.4f}", "log_loss": "{:.3f}"}
-    headline = "accuracy"
+    headlines = ("accuracy",)
 
     @property
     def settings(self):

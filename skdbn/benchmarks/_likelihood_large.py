@@ -6,8 +6,9 @@ from functools import partial
 import numpy as np
 
 from skdbn import RBM
-from skdbn.benchmarks._likelihood import Images, Row, draw_bits, seconds_of
+from skdbn.benchmarks._likelihood import draw_bits
 from skdbn.benchmarks._report import check_names
+from skdbn.benchmarks._tables import Images, Row, seconds_of
 from skdbn.likelihood import annealed_importance_sampling, log_likelihood, reverse_ais
 from skdbn.samplers import CD, PCD, FastPCD, ParallelTempering
 from skdbn.schedules import Ramp
@@ -70,7 +71,7 @@ class LargeTable:
         "forward": "{:.2f}",
         "reverse": "{:.2f}",
     }
-    headline = "test"
+    headlines = ("test",)
 
     @property
     def settings(self):

@@ -7,7 +7,8 @@ import numpy as np
 from sklearn.neural_network import BernoulliRBM
 
 from skdbn import RBM
-from skdbn.benchmarks._likelihood import Images, Row, draw_bits, seconds_of
+from skdbn.benchmarks._likelihood import draw_bits
+from skdbn.benchmarks._tables import Images, Row, seconds_of
 from skdbn.likelihood import (
     annealed_importance_sampling,
     log_likelihood,
@@ -42,7 +43,7 @@ class SmallTable:
         "ais_minus_exact": "{:+.3f}",
         "fit_seconds": "{:.2f}",
     }
-    headline = "test"
+    headlines = ("test",)
 
     @property
     def settings(self):

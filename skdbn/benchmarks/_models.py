@@ -105,7 +105,7 @@ def _baselines(code, hidden, max_iter, C):
         "forest": lambda: [RandomForestClassifier(n_jobs=-1)],
         "logistic": lambda: [LogisticRegression(max_iter=1000)],
         "pca-knn": lambda: [PCA(code), KNeighborsClassifier()],
-        "umap-knn": lambda: [_umap(code), KNeighborsClassifier()],
+        "umap-knn": lambda: [make_umap(code), KNeighborsClassifier()],
         "sklearn-mlp": lambda: [SklearnMLPClassifier((hidden,), max_iter=max_iter)],
         "bernoulli-rbm": lambda: [
             BernoulliRBM(hidden, learning_rate=0.1, batch_size=20, n_iter=20),
@@ -125,7 +125,7 @@ def logistic(C):
     return LogisticRegression(C=C, max_iter=1000)
 
 
-def _umap(n_components):
+def make_umap(n_components):
     """Make a UMAP transformer."""
     from umap import UMAP
 
