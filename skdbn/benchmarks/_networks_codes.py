@@ -10,7 +10,7 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 
 from skdbn import RBM, DBNAutoencoder, StackedRBM
-from skdbn.benchmarks._models import make_umap
+from skdbn.benchmarks._models import make_umap, without_umap
 from skdbn.benchmarks._networks import NetworksTable, squared_error, timed
 from skdbn.optimizers import ConjugateGradient
 
@@ -137,7 +137,7 @@ class MapsTable(_CodesTable):
 
     def _measures(self):
         score = self._score_autoencoder
-        return super()._measures() | {
+        measures = super()._measures() | {
             "tsne": self._score_tsne,
             "umap": self._score_umap,
             "r-schedule": self._score_r_schedule,
@@ -145,6 +145,7 @@ class MapsTable(_CodesTable):
             "autoencoder": partial(score, n_epochs=15, rbm_epochs=3),
             "autoencoder-long": partial(score, n_epochs=100),
         }
+        return {name: measures[name] for name in without_umap(measures)}
 
     def _score_tsne(self, seed):
         """Score t-SNE of the test images, as it has no place for others."""
