@@ -15,6 +15,7 @@ from skdbn.benchmarks._networks import NetworksTable, squared_error, timed
 from skdbn.optimizers import ConjugateGradient
 
 _LAYERS = {"digits": (256, 128, 64), "mnist": (1000, 500, 250)}
+_BATCH_SIZES = {"digits": 10, "mnist": 100}
 _TRAIN_ROWS = 10_000  # that reconstructions are compared with
 _R_ROWS = 200 * 100  # batches and their rows
 
@@ -56,13 +57,19 @@ class _CodesTable(NetworksTable):
             "pca": lambda seed: self._score(PCA(self._sizes[-1], random_state=seed)),
         }
 
-    def _autoencoder(self, seed, n_epochs, rate=0.001, rbm_epochs=10, **options):
-        """Make an autoencoder that is trained by Adam with a falling rate."""
-        rbm = RBM(max_iter=self._epochs(rbm_epochs))
-        options = (
-            self._annealed(rate, n_epochs) | {"rbm": rbm, "random_state": seed} | options
+    def _autoencoder(self, seed, n_epochs, rbm_epochs=10, scale=1, **options):
+        """Make an autoencoder for Adam with a falling rate.
+
+        Both the rows of a step and the rate are multiplied by ``scale``.
+        """
+        return DBNAutoencoder(
+            self._sizes,
+            rbm=RBM(max_iter=self._epochs(rbm_epochs)),
+            batch_size=scale * _BATCH_SIZES[self.images.name],
+            random_state=seed,
+            **self._annealed(scale * 0.001, n_epochs),
+            **options,
         )
-        return DBNAutoencoder(self._sizes, **options)
 
     def _score_autoencoder(self, seed, *args, **options):
         """Fit an autoencoder and score it."""
@@ -124,9 +131,9 @@ class CodesTable(_CodesTable):
         score = self._score_autoencoder
         return super()._measures() | {
             "pretraining-only": self._score_stack,
-            "no-pretraining": partial(score, n_epochs=60, pretrain=False),
-            "autoencoder": partial(score, n_epochs=30),
-            "autoencoder-long": partial(score, n_epochs=100),
+            "no-pretraining": partial(score, n_epochs=24, pretrain=False),
+            "autoencoder": partial(score, n_epochs=24, rbm_epochs=5),
+            "autoencoder-long": partial(score, n_epochs=100, rbm_epochs=10),
         }
 
 
@@ -141,9 +148,9 @@ class MapsTable(_CodesTable):
             "tsne": self._score_tsne,
             "umap": self._score_umap,
             "r-schedule": self._score_r_schedule,
-            "no-pretraining": partial(score, n_epochs=60, pretrain=False),
-            "autoencoder": partial(score, n_epochs=15, rbm_epochs=3),
-            "autoencoder-long": partial(score, n_epochs=100),
+            "no-pretraining": partial(score, n_epochs=10, pretrain=False, scale=2),
+            "autoencoder": partial(score, n_epochs=10, rbm_epochs=2, scale=2),
+            "autoencoder-long": partial(score, n_epochs=100, rbm_epochs=5, scale=2),
         }
         return {name: measures[name] for name in without_umap(measures)}
 
