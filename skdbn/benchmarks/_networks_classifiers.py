@@ -28,7 +28,7 @@ class ClassifiersTable(NetworksTable):
     spread = ("test_error",)
 
     def _measures(self):
-        dropout = self._annealed(0.001, 60) | {"dropout": 0.5, "input_dropout": 0.2}
+        dropout = self._annealed(0.001, 80) | {"dropout": 0.3, "input_dropout": 0.2}
         plain = self._annealed(0.001, 30)
         networks = {
             "mlp": self._wide,

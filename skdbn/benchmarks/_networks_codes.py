@@ -133,7 +133,7 @@ class CodesTable(_CodesTable):
             "pretraining-only": self._score_stack,
             "no-pretraining": partial(score, n_epochs=24, pretrain=False),
             "autoencoder": partial(score, n_epochs=24, rbm_epochs=5),
-            "autoencoder-long": partial(score, n_epochs=100, rbm_epochs=10),
+            "autoencoder-long": partial(score, n_epochs=60, rbm_epochs=10),
         }
 
 
@@ -150,7 +150,7 @@ class MapsTable(_CodesTable):
             "r-schedule": self._score_r_schedule,
             "no-pretraining": partial(score, n_epochs=10, pretrain=False, scale=2),
             "autoencoder": partial(score, n_epochs=10, rbm_epochs=2, scale=2),
-            "autoencoder-long": partial(score, n_epochs=100, rbm_epochs=5, scale=2),
+            "autoencoder-long": partial(score, n_epochs=40, rbm_epochs=5, scale=2),
         }
         return {name: measures[name] for name in without_umap(measures)}
 
