@@ -91,6 +91,7 @@ class Model:
 
     def reconstruct(self, X, n_layers):
         """Rows after going up some layers, and down again."""
+        self.check_layer(n_layers)
         return self.decode(self.activations(X)[n_layers - 1], n_layers)
 
     def parameters(self):
@@ -195,6 +196,8 @@ class NetworkModel(LayeredModel):
         return self.depth - 1
 
     def code(self, X):
+        if hasattr(self.estimator, "transform"):  # block by block
+            return self.estimator.transform(X)
         return self.activations(X)[self.code_layer - 1]
 
     def activations(self, X):
