@@ -629,6 +629,7 @@ def test_histograms_over_training():
     np.testing.assert_array_equal(edges, [0, 1, 2, 3])
     darkness = [-sum(outline.get_edgecolor()[:3]) for outline in outlines]
     assert darkness == sorted(darkness)
+    assert display.axes_[0, 1].get_ylim()[1] <= 3 * values.max()
     display = WeightDisplay.from_recorder(recorded(), task="layer 1")
     assert display.axes_.shape == (2, 1)
     tasks = r"\['layer 1', 'fine-tuning'\], got task='layer 7'"
@@ -711,6 +712,12 @@ def test_gradients_over_training():
     np.testing.assert_allclose(last[0].get_ydata(), [1 / 20, 2 / 20])
     np.testing.assert_allclose(last[1].get_ydata(), [10 / 20, 20 / 20])
     assert display.ratio_ == pytest.approx(0.5)
+    # Of a single layer, over time.
+    display = GradientFlowDisplay.from_recorder(recorded(), task="layer 1")
+    (mean,), (largest,) = display.mean_lines_, display.max_lines_
+    np.testing.assert_array_equal(mean.get_xdata(), np.arange(1, 21))
+    np.testing.assert_allclose(largest.get_ydata(), 10 / np.arange(1, 21))
+    assert display.ax_.get_xlabel() == "iteration"
 
 
 # --- activations --------------------------------------------------------------------------

@@ -263,11 +263,10 @@ def model_of(estimator):
     return Model(estimator)
 
 
-for _kinds, _model in (
-    ((BernoulliRBM,), BernoulliRBMModel),
-    ((RBM, StackedRBM), StackModel),
-    ((BaseNetwork, MLPClassifier, MLPRegressor), NetworkModel),
-    ((DBNAutoencoder,), AutoencoderModel),
-):
-    for _kind in _kinds:
-        model_of.register(_kind, _model)
+model_of.register(BernoulliRBM, BernoulliRBMModel)
+model_of.register(RBM, StackModel)
+model_of.register(StackedRBM, StackModel)
+model_of.register(BaseNetwork, NetworkModel)
+model_of.register(MLPClassifier, NetworkModel)
+model_of.register(MLPRegressor, NetworkModel)
+model_of.register(DBNAutoencoder, AutoencoderModel)

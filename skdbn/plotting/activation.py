@@ -78,7 +78,9 @@ class ActivationDisplay:
         """
         n_images = len(self.activations)
         n_panels = n_images + (self.probabilities is not None)
-        self.bounding_ax_, grid = panels_for(ax, self, (1, n_panels), (2.2 * n_panels, 2.6))
+        self.bounding_ax_, grid = panels_for(
+            ax, self, (1, n_panels), (2.3 * n_panels, 2.6), wspace=0.1
+        )
         self.figure_ = self.bounding_ax_.figure
         self.axes_ = grid[0].tolist()
         self.ims_ = [
