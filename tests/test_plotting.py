@@ -241,7 +241,7 @@ def test_several_panels_need_a_place_in_a_grid(fitted):
     free = plt.figure().add_axes((0.1, 0.1, 0.8, 0.8))
     with pytest.raises(ValueError, match="WeightDisplay draws several panels"):
         WeightDisplay.from_estimator(fitted["stack"], ax=free)
-    # One panel does not.
+    # A single panel does not.
     assert ReconstructionDisplay.from_predictions(X[:2], X[:2], ax=free).ax_ is free
 
 

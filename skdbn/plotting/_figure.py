@@ -38,7 +38,8 @@ def panels_for(ax, display, shape, figsize=None, **ratios):
 
 def class_colors(n_classes):
     """Colours that can be told apart, one for each class."""
-    colormaps = pyplot("class_colors").colormaps
+    from matplotlib import colormaps
+
     if n_classes > 20:
         return colormaps["turbo"](np.linspace(0, 1, n_classes))
     return colormaps["tab10" if n_classes <= 10 else "tab20"].colors[:n_classes]
@@ -46,7 +47,9 @@ def class_colors(n_classes):
 
 def shades(n_times):
     """Colours from light to dark, one for each moment of a training."""
-    return pyplot("shades").colormaps["Blues"](np.linspace(1.0, 0.35, n_times)[::-1])
+    from matplotlib import colormaps
+
+    return colormaps["Blues"](np.linspace(1.0, 0.35, n_times)[::-1])
 
 
 def spread(n, n_most):

@@ -70,10 +70,10 @@ def animate(snapshots, display, path, *, fps=10, figsize=None, dpi=100, hold=2.0
     >>> rbm, snapshots = RBM(9, warm_start=True, max_iter=1, random_state=0), []
     >>> for i in range(1, 3):
     ...     snapshots.append(Snapshot(rbm.fit(X), "training", i, float("nan")))
+    >>> display = partial(FilterDisplay.from_estimator, X=X)
     >>> with TemporaryDirectory() as folder:
-    ...     film = animate(
-    ...         snapshots, partial(FilterDisplay.from_estimator, X=X), f"{folder}/film.gif"
-    ...     )
+    ...     path = Path(folder, "film.gif")
+    ...     film = animate(snapshots, display, path, dpi=50, hold=0.5)
     ...     film.stat().st_size > 0
     True
     """
