@@ -720,6 +720,14 @@ def test_gradients_over_training():
     assert display.ax_.get_xlabel() == "iteration"
 
 
+def test_gradients_that_are_zero_are_drawn():
+    zeros = pd.DataFrame({"iteration": 0, "layer": [1, 2], "mean_abs": 0.0, "max_abs": 0.0})
+    display = GradientFlowDisplay(zeros).plot()
+    np.testing.assert_array_equal(display.max_lines_[0].get_ydata(), [0, 0])
+    assert np.isnan(display.ratio_)
+    assert display.ax_.get_yscale() == "linear"
+
+
 # --- activations --------------------------------------------------------------------------
 
 

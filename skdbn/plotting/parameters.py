@@ -194,7 +194,8 @@ class GradientFlowDisplay:
         Over the layers, one for each moment; over the iterations where there is a single
         layer, as in the training of an RBM.
     ratio_ : float
-        Mean at the lowest layer, divided by that at the highest, at the last moment.
+        Mean at the lowest layer, divided by that at the highest, at the last moment; nan
+        where the latter is zero.
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
 
@@ -243,7 +244,9 @@ class GradientFlowDisplay:
         if len(layers) > 1:
             ratio = f"mean of layer {layers[0]} / mean of layer {layers[-1]}"
             self.ax_.set(title=f"{ratio}: {self.ratio_:.2g}", xticks=layers)
-        self.ax_.set(yscale="log", ylabel="absolute gradient of the weights")
+        self.ax_.set_ylabel("absolute gradient of the weights")
+        if table["max_abs"].max() > 0:
+            self.ax_.set_yscale("log")
         self.ax_.legend(fontsize="small")
         return self
 
