@@ -29,7 +29,28 @@ from skdbn.samplers import PCD
 PROCESSES = multiprocessing.get_context("fork")
 
 
-def fit(folder):
+class Count:
+    """A callback that counts the epochs of all tasks where another process sees it."""
+
+    max_propagation_depth = None
+
+    def __init__(self):
+        self.n = PROCESSES.Value("i", 0)
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        self.n.value += context.task_name == "epoch"
+
+
+def fit(folder, count):
     """Fit with a checkpoint, and write what came out, last of all."""
     warnings.simplefilter("ignore", ConvergenceWarning)  # of a fit of few epochs
     X, y = (data[:500] for data in load_digits(return_X_y=True))
@@ -48,24 +69,30 @@ def fit(folder):
         random_state=0,
     )
     checkpoint = Checkpoint(folder / "fit.npz", verbose=False)
-    dbn.set_callbacks(checkpoint).fit(X / 16, y)
+    dbn.set_callbacks(checkpoint, count).fit(X / 16, y)
     arrays = [*dbn.coefs_, *dbn.intercepts_, dbn.loss_curve_, dbn.validation_scores_]
     for rbm in dbn.stack_.rbms_:
         arrays += [rbm.components_, rbm.intercept_visible_, rbm.sample(3, n_steps=1)]
     np.savez(folder / "result.npz", *arrays)
 
 
-def run(folder, seconds=None):
-    """Fit in another process, which is killed after some seconds; returns the time."""
-    process = PROCESSES.Process(target=fit, args=(folder,))
-    start = time.perf_counter()
+def run(folder, n_epochs=None, seconds=0.0):
+    """Fit in another process, to the end, or till some time after the n-th epoch.
+
+    Returns the number of epochs.
+    """
+    count = Count()
+    process = PROCESSES.Process(target=fit, args=(folder, count))
     process.start()
-    process.join(seconds)
-    process.kill()
+    if n_epochs is not None:
+        while count.n.value < n_epochs and process.is_alive():
+            time.sleep(0.0005)
+        time.sleep(seconds)
+        process.kill()
     process.join()
-    if seconds is None and process.exitcode:
+    if n_epochs is None and process.exitcode:
         raise RuntimeError(f"the fit ended with the code {process.exitcode}")
-    return time.perf_counter() - start
+    return count.n.value
 
 
 def met(folder):
@@ -91,21 +118,21 @@ def main(n_kills):
     with tempfile.TemporaryDirectory() as top:
         warm_up, reference = Path(top, "warm-up"), Path(top, "reference")
         warm_up.mkdir()
-        fit(warm_up)  # here, so that no process after it has to load the kernels
+        fit(warm_up, Count())  # here, so that no process after it has to load the kernels
         reference.mkdir()
-        seconds = run(reference)
+        start = time.perf_counter()
+        n_epochs = run(reference)
+        seconds = (time.perf_counter() - start) / n_epochs
         for number in range(n_kills):
             folder = Path(top, str(number))
             folder.mkdir()
-            run(folder, rng.uniform(0, seconds))
+            run(folder, rng.integers(n_epochs), rng.uniform(0, seconds))
             places[met(folder)] += 1
             (folder / "result.npz").unlink(missing_ok=True)
             run(folder)
             n_same += same(folder, reference)
-    print(
-        f"A fit takes {seconds:.1f} s. Kills: "
-        + ", ".join(f"{n} {place}" for place, n in places.most_common())
-    )
+    where = ", ".join(f"{n} {place}" for place, n in places.most_common())
+    print(f"{n_epochs} epochs of {seconds:.3f} s. Kills: {where}")
     print(f"{n_same} of {n_kills} identical")
     return n_same == n_kills
 
