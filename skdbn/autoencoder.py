@@ -276,8 +276,8 @@ class DBNAutoencoder(
         Warns
         -----
         ConvergenceWarning
-            If ``max_iter`` was reached before the loss stopped improving, or training
-            diverged. The last finite parameters are kept.
+            If ``max_iter`` was reached before the loss stopped improving, training
+            diverged, or Ctrl-C ended it. The last finite parameters are kept.
         """
         return self._fit(X, y, held_out=(X_val, X_val))
 

@@ -337,7 +337,7 @@ class RBM(
         Warns
         -----
         ConvergenceWarning
-            If training diverged. The last finite parameters are kept.
+            If training diverged, or Ctrl-C ended it. The last finite parameters are kept.
         """
         keep = self.warm_start and hasattr(self, "components_")
         data, sample_weight = self._check_data(X, sample_weight, reset=not keep)

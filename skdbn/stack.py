@@ -140,7 +140,8 @@ class StackedRBM(
         Warns
         -----
         ConvergenceWarning
-            If the training of a layer diverged. Its last finite parameters are kept.
+            If the training of a layer diverged, or Ctrl-C ended it. Its last finite
+            parameters are kept.
         """
         sizes = layer_sizes(self.hidden_layer_sizes)
         prototypes = rbm_list(self.rbm, len(sizes))
