@@ -13,14 +13,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._batches import auto_batch_size, check_rows, map_blocks, output_dtype, stack_rows
-from ._network import Network
+from ._network import Backprop, Network
 from ._network_history import Validation, describe, history_of
 from ._network_problem import NetworkProblem, layer_schedules
 from ._noise import Dropout, GaussianNoise, Noise
 from ._params import named, resolve
 from ._random import Stream
 from ._sklearn import Interval, Options, StrOptions, fit_method
-from ._training import Monitor, Task, run_epochs, run_full_batch
+from ._tasks import Task
+from ._training import Monitor, run_epochs, run_full_batch
 from .activations import ACTIVATIONS, Logistic
 from .optimizers import SOLVERS, FullBatchOptimizer, MiniBatchOptimizer, Optimizer
 from .schedules import Schedule
@@ -111,13 +112,15 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         """Fit, from start parameters or, with ``warm_start``, from those there are."""
         keep = self.warm_start and hasattr(self, "coefs_")
         data = self._check_data(X, y, sample_weight, reset=not keep)
+        origin = (X, y, sample_weight, held_out, X_unlabeled, self.coefs_ if keep else None)
         held_out = self._check_held_out(*held_out)
         rows = data.X
         if X_unlabeled is not None:
             rows = stack_rows(rows, check_rows(self, X_unlabeled))
         self._check_before_pretraining(data, rows, held_out, keep)
-        random_state = check_random_state(self.random_state)
-        task = Task.root(self, X, y, max_subtasks=self._max_subtasks(self.max_iter))
+        max_subtasks = self._max_subtasks(self.max_iter)
+        task = Task.root(self, X, y, max_subtasks, origin=origin)
+        random_state = task.begin_random(check_random_state(self.random_state))
         network = (
             self._network()
             if keep
@@ -171,7 +174,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         """End the callback tasks of a fit."""
         if training is not task:
             training.end(attributes)
-        task.end(attributes)
+        task.end_fit(attributes)
         return self
 
     # -- what is checked before anything takes time --------------------------------------
@@ -360,16 +363,34 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
             One array for each hidden layer, from the bottom, and one of the outputs. They
             are views of one array, which holds all of them.
         """
-        network, data = self._network_and_data(X)
-        sizes = network.sizes[1:]
+        return _activations(*self._network_and_data(X))
 
-        def side_by_side(rows):
-            return np.hstack(network.layers(rows))
+    def _examples(self, X, y):
+        """Rows and targets that a fitted network can be inspected with."""
+        return self._check_data(X, y, None, reset=False)
 
-        everything = map_blocks(
-            side_by_side, data, network.dtype, sum(sizes), multiplies=True
-        )
-        return np.split(everything, np.cumsum(sizes)[:-1], axis=1)
+    def _inspect(self, data):
+        """Parameters, mean gradients and activations for some rows, of each layer."""
+        network, n = self._network(), data.X.shape[0]
+        backprop = Backprop(network, n, self.alpha, network.dtype, l1_ratio=self.l1_ratio)
+        backprop(data, np.arange(n))
+        return [
+            {
+                "weights": coef,
+                "biases": intercept,
+                "weights_gradient": coef_grad,
+                "biases_gradient": intercept_grad,
+                "activations": activations,
+            }
+            for coef, intercept, coef_grad, intercept_grad, activations in zip(
+                network.coefs,
+                network.intercepts,
+                backprop.coef_grads,
+                backprop.intercept_grads,
+                _activations(network, data.X),
+                strict=True,
+            )
+        ]
 
     def _network(self):
         """The network of the fitted parameters."""
@@ -411,6 +432,17 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         if tags.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _activations(network, data):
+    """Outputs of every layer above the input for rows."""
+    sizes = network.sizes[1:]
+
+    def side_by_side(rows):
+        return np.hstack(network.layers(rows))
+
+    everything = map_blocks(side_by_side, data, network.dtype, sum(sizes), multiplies=True)
+    return np.split(everything, np.cumsum(sizes)[:-1], axis=1)
 
 
 @contextmanager

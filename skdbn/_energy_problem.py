@@ -195,6 +195,28 @@ class EnergyProblem:
             self.state["average"] = self.theta.copy()
         self.followed = self._followed_energy()
 
+    def get_state(self):
+        """All that changes while training."""
+        own = {"theta", "memories"}
+        return {
+            "theta": self.theta,
+            "memories": self.phases.memories,
+            "streams": [stream.get_state() for stream in self.phases.streams],
+            "rest": {k: v for k, v in self.state.items() if k not in own},
+        }
+
+    def set_state(self, state):
+        """Go on from there."""
+        self.theta[:] = state["theta"]
+        # In place: the parts of a batch have them too.
+        for memory, kept in zip(self.phases.memories, state["memories"], strict=True):
+            memory.clear()
+            memory.update(kept)
+        for stream, kept in zip(self.phases.streams, state["streams"], strict=True):
+            stream.set_state(kept)
+        self.state.update(state["rest"])
+        self.followed = self._followed_energy()
+
     def step(self, rows, t):
         """Change the parameters for some rows; returns their reconstruction error."""
         n, parts = len(rows), self.phases.parts(len(rows))

@@ -124,6 +124,28 @@ class NetworkProblem:
             left["theta"] = self.theta
         return {**left, "frozen": self.backprop.frozen}
 
+    def get_state(self):
+        """All that changes while training."""
+        noise = self.backprop.noise
+        return {
+            "theta": self.theta,
+            "solver": {
+                k: v for k, v in self.state.items() if k not in self.solver.work_space
+            },
+            "frozen": sorted(self.backprop.frozen),
+            "n_evaluations": self.backprop.n_evaluations,
+            "noise": noise and noise.stream.get_state(),
+        }
+
+    def set_state(self, state):
+        """Go on from there."""
+        self.theta[:] = state["theta"]
+        self.backprop.freeze(state["frozen"])
+        self.backprop.n_evaluations = state["n_evaluations"]
+        self.state.update(state["solver"])
+        if state["noise"]:
+            self.backprop.noise.stream.set_state(state["noise"])
+
     def step(self, rows, t):
         """Make a step of the optimiser on a batch; returns the loss before it."""
         frozen = self.below_head if t < self.head_max_iter else self.frozen

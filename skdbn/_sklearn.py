@@ -4,7 +4,9 @@ They are what scikit-learn's own estimators are written with and have been stabl
 1.2 (parameter validation) and 1.3 (``_fit_context``).
 """
 
+import copy
 import functools
+import sys
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -17,14 +19,18 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _check_sample_weight
 
+from ._interrupts import interruption
+
 __all__ = [
     "HasMethods",
     "Interval",
     "Options",
     "StrOptions",
+    "callbacks_of",
     "check_sample_weight",
     "fit_method",
     "validate_parameter_constraints",
+    "without_callbacks",
 ]
 
 
@@ -36,7 +42,7 @@ def check_sample_weight(sample_weight, X):
 
 
 def fit_method(method):
-    """Decorate a fit: parameters are checked, callbacks cared for, a failure undone.
+    """Decorate a fit: parameters checked, callbacks cared for, Ctrl-C and failures too.
 
     A fit that raises leaves the fitted attributes as it found them: an estimator that was
     not fitted before is not, and one that was keeps the earlier fit.
@@ -56,7 +62,38 @@ def fit_method(method):
             raise
 
     # Objects inside an estimator come from the user: their parameters are to be checked.
-    return _fit_context(prefer_skip_nested_validation=False)(all_or_nothing)
+    checked = _fit_context(prefer_skip_nested_validation=False)(all_or_nothing)
+
+    @functools.wraps(checked)
+    def interruptible(estimator, *args, **kwargs):
+        def fit():
+            return checked(estimator, *args, **kwargs)
+
+        return interruption.wrap(fit, estimator, sys._getframe(1))
+
+    return interruptible
+
+
+# What scikit-learn's callbacks leave on an estimator, for good or during a fit.
+_CALLBACK_ATTRIBUTES = (
+    "_skl_callbacks",
+    "_skl_callbacks_to_teardown",
+    "_callback_fit_ctx",
+    "_parent_callback_ctx",
+)
+
+
+def callbacks_of(estimator):
+    """The callbacks that are set on an estimator."""
+    return getattr(estimator, "_skl_callbacks", [])
+
+
+def without_callbacks(estimator):
+    """A shallow copy that has no callbacks and knows of no fit that goes on."""
+    plain = copy.copy(estimator)
+    for name in _CALLBACK_ATTRIBUTES:
+        vars(plain).pop(name, None)
+    return plain
 
 
 def _fitted_attributes(estimator):

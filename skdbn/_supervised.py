@@ -81,8 +81,8 @@ class BaseSupervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetw
         Warns
         -----
         ConvergenceWarning
-            If ``max_iter`` was reached before the loss stopped improving, or training
-            diverged. The last finite parameters are kept.
+            If ``max_iter`` was reached before the loss stopped improving, training
+            diverged, or Ctrl-C ended it. The last finite parameters are kept.
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 

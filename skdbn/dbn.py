@@ -60,8 +60,8 @@ class _PretrainedStart(PretrainedMixin):
         Warns
         -----
         ConvergenceWarning
-            If ``max_iter`` was reached before the loss stopped improving, or training
-            diverged. The last finite parameters are kept.
+            If ``max_iter`` was reached before the loss stopped improving, training
+            diverged, or Ctrl-C ended it. The last finite parameters are kept.
         """
         held_out = (X_val, y_val, sample_weight_val)
         return self._fit(X, y, sample_weight, held_out, X_unlabeled)

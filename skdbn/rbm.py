@@ -1,5 +1,6 @@
 """Restricted Boltzmann machines."""
 
+from copy import copy, deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._batches import (
     ComputedRows,
+    Examples,
     auto_batch_size,
     check_codes,
     check_rows,
@@ -32,7 +34,8 @@ from ._generation import GenerationMixin
 from ._params import named, resolve
 from ._penalties import Penalty
 from ._sklearn import Interval, Options, StrOptions, fit_method
-from ._training import Monitor, Task, run_epochs
+from ._tasks import Task
+from ._training import Monitor, run_epochs
 from .regularization import Sparsity
 from .samplers import SAMPLERS, Sampler
 from .schedules import SCHEDULES, Schedule, as_schedule
@@ -334,19 +337,23 @@ class RBM(
         Warns
         -----
         ConvergenceWarning
-            If training diverged. The last finite parameters are kept.
+            If training diverged, or Ctrl-C ended it. The last finite parameters are kept.
         """
         keep = self.warm_start and hasattr(self, "components_")
         data, sample_weight = self._check_data(X, sample_weight, reset=not keep)
         if keep:
             self._check_unchanged()
+        origin = (X, sample_weight, self.components_ if keep else None)
+        task = Task.root(self, X, y, max_subtasks=self.max_iter, origin=origin)
+        if keep:
+            self.random_state_ = task.begin_random(self.random_state_)
             mean = column_means(data, sample_weight)
             self._visible_mean_ = mean.astype(self.dtype)
             self._training_state_ = None
         else:
-            self._initialize(data, sample_weight)
+            self._initialize(task, data, sample_weight)
         self.reconstruction_errors_ = []
-        self._train(X, y, data, sample_weight, range(self.max_iter))
+        self._train(task, data, sample_weight, range(self.max_iter))
         # Only partial_fit goes on with it; it is twice the size of the parameters.
         self._training_state_ = None
         return self
@@ -380,13 +387,14 @@ class RBM(
         """
         first = not hasattr(self, "components_")
         data, sample_weight = self._check_data(X, sample_weight, reset=first)
-        if first:
-            self._initialize(data, sample_weight)
-        else:
+        if not first:
             self._check_unchanged()
+        task = Task.root(self, X, y, max_subtasks=1)
+        if first:
+            self._initialize(task, data, sample_weight)
         n_done = len(self.reconstruction_errors_)
         epochs = range(n_done, n_done + 1)
-        self._train(X, y, data, sample_weight, epochs, stopping=False)
+        self._train(task, data, sample_weight, epochs, stopping=False)
         return self
 
     def _check_data(self, X, sample_weight, reset):
@@ -421,9 +429,9 @@ class RBM(
         units = self.visible, self.hidden
         return tuple(clone(resolve(unit, UNITS)) for unit in units)
 
-    def _initialize(self, data, sample_weight):
+    def _initialize(self, task, data, sample_weight):
         """Set the parameters that training starts from (Hinton 2010, section 8)."""
-        self.random_state_ = check_random_state(self.random_state)
+        self.random_state_ = task.begin_random(check_random_state(self.random_state))
         # Kept, so that later changes of parameters do not change the fitted model.
         self._units_ = self._resolve_units()
         shape = (self.n_components, data.shape[1])
@@ -447,33 +455,35 @@ class RBM(
         self._visible_mean_ = mean.astype(self.dtype)
         self._training_state_ = None
 
-    def _train(self, X, y, data, sample_weight, epochs, stopping=True):
+    def _train(self, task, data, sample_weight, epochs, stopping=True):
         """Run epochs from the fitted parameters and store the new ones."""
-        task = Task.root(self, X, y, max_subtasks=len(epochs))
         problem = self._problem(data, sample_weight)
         rows, monitor = self._monitor(problem, epochs, stopping)
-        history = self.reconstruction_errors_
+        history, generator = self.reconstruction_errors_, self.random_state_
 
-        def attributes(copy=np.copy, theta=None):
+        def attributes(array=np.copy, theta=None):
             energy = problem.model(problem.solution if theta is None else theta)
             errors, own = history + monitor.losses, energy.visible.parameters
             return {
-                "components_": copy(energy.weights),
-                "intercept_hidden_": copy(energy.hidden_bias),
-                "intercept_visible_": copy(energy.visible_bias),
+                "components_": array(energy.weights),
+                "intercept_hidden_": array(energy.hidden_bias),
+                "intercept_visible_": array(energy.visible_bias),
                 "variance_visible_": None if own is None else np.exp(own),
                 "reconstruction_errors_": errors,
                 "n_iter_": len(errors),
                 "validation_scores_": list(monitor.scores) if monitor.validate else None,
                 "swap_rates_": None,
+                # What callbacks draw does not change what training draws.
+                "random_state_": deepcopy(generator),
                 **problem.attributes(),
             }
 
         shuffling = self.random_state_ if self.shuffle else None
         run_epochs(problem, rows, shuffling, monitor, task, attributes)
         vars(self).update(attributes(np.asarray, monitor.best_theta))
+        self.random_state_ = generator
         self._training_state_ = problem.state
-        task.end(attributes)
+        task.end_fit(attributes)
 
     def _problem(self, data, sample_weight):
         """What the loop is to train, with the parameters' names turned into objects."""
@@ -534,7 +544,7 @@ class RBM(
                 for part in (held_out, trained)
             ]
             options = {
-                "validate": lambda: score(problem.model(problem.solution), *parts),
+                "validate": lambda: (score(problem.model(problem.solution), *parts), None),
                 "patience": self.n_iter_no_change - 1,
                 "tol": -self.tol if gap else self.tol,
             }
@@ -560,6 +570,38 @@ class RBM(
                 f"validation_fraction={self.validation_fraction:g} of {len(rows)} rows. "
                 "Use more rows, another validation_fraction, or early_stopping=False."
             ) from error
+
+    def _examples(self, X, y):
+        """Rows that a fitted RBM can be inspected with."""
+        data = check_rows(self, X)
+        return Examples(data, data)
+
+    def _inspect(self, data):
+        """Parameters, mean gradients and activations for some rows, of the one layer."""
+        rbm, n = copy(self), data.X.shape[0]
+        # One batch, with the same random numbers each time.
+        rbm.batch_size, rbm._training_state_ = n, None
+        rbm.random_state_ = np.random.RandomState(0)
+        problem, energy = rbm._problem(data.X, None), self._energy()
+        problem.step(np.arange(n), 0.0)
+        gradients = [gradient / n for gradient in problem.gradients]
+        return [
+            {
+                "weights": energy.weights,
+                "biases": energy.hidden_bias,
+                "visible_biases": energy.visible_bias,
+                "weights_gradient": gradients[0],
+                "biases_gradient": gradients[2],
+                "visible_biases_gradient": gradients[1],
+                "activations": self._hidden_means(energy, data.X),
+            }
+        ]
+
+    def _hidden_means(self, energy, data):
+        """Expected states of the hidden units given rows."""
+        return map_blocks(
+            energy.hidden_mean, data, energy.dtype, self._n_features_out, multiplies=True
+        )
 
     def _energy(self):
         """The mathematics of the fitted parameters."""
@@ -590,10 +632,7 @@ class RBM(
         ValueError
             If X is not a finite 2-d array with ``n_features_in_`` columns.
         """
-        energy, V = self._model_and_data(X)
-        return map_blocks(
-            energy.hidden_mean, V, energy.dtype, self._n_features_out, multiplies=True
-        )
+        return self._hidden_means(*self._model_and_data(X))
 
     def inverse_transform(self, X):
         """Expected states of the visible units given states of the hidden units.
