@@ -34,6 +34,7 @@ from skdbn import (
     MLPClassifier,
     MLPRegressor,
     StackedRBM,
+    callbacks,
     plotting,
 )
 from skdbn.plotting import (
@@ -1068,3 +1069,21 @@ def test_films_that_cannot_be_made(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match=r"\.mp4 is written by ffmpeg, which is not"):
         animate(film_of_points(), points_of, tmp_path / "film.mp4")
     assert not list(tmp_path.iterdir())
+
+
+def test_displays_of_what_callbacks_kept(tmp_path):
+    snapshots, recorder = callbacks.Snapshots(), callbacks.Recorder()
+    rbm = RBM(max_iter=2)
+    ae = DBNAutoencoder((6, 2), rbm=rbm, **QUICK).set_callbacks(snapshots, recorder).fit(X)
+    display = partial(EmbeddingDisplay.from_estimator, X=X, y=y)
+    path = animate(snapshots, display, tmp_path / "code.gif", dpi=40, hold=0)
+    with Image.open(path) as film:
+        assert film.n_frames == len(snapshots.snapshots_) == 2 + 2 + 3
+    weights = WeightDisplay.from_recorder(recorder)
+    assert weights.axes_.shape == (2, 4)
+    edges = weights.stairs_["weights", 1][-1].get_data().edges
+    assert edges[[0, -1]] == pytest.approx([ae.coefs_[0].min(), ae.coefs_[0].max()])
+    losses = LearningCurveDisplay.from_recorder(recorder).lines_["loss"].get_ydata()
+    np.testing.assert_allclose(losses, ae.loss_curve_)
+    flow = GradientFlowDisplay.from_recorder(recorder)
+    np.testing.assert_array_equal(flow.mean_lines_[-1].get_xdata(), [1, 2, 3, 4])
