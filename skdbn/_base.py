@@ -6,7 +6,7 @@ from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -21,12 +21,13 @@ from ._params import named, resolve
 from ._random import Stream
 from ._sklearn import Interval, Options, StrOptions, fit_method
 from ._training import Monitor, Task, run_epochs, run_full_batch
+from ._versioned import VersionedEstimator
 from .activations import ACTIVATIONS, Logistic
 from .optimizers import SOLVERS, FullBatchOptimizer, MiniBatchOptimizer, Optimizer
 from .schedules import Schedule
 
 
-class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
+class BaseNetwork(CallbackSupportMixin, VersionedEstimator, ABC):
     """Base class: parameters that all networks share, and ``fit`` as a template.
 
     A subclass says where the parameters of the network start from, what it is to learn,

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from ._batches import map_blocks
 from ._partition import (
@@ -17,12 +16,13 @@ from ._partition import (
     minus_free_energy,
 )
 from ._sklearn import Interval
+from ._versioned import VersionedEstimator
 
 # States of the smaller side, as a power of 2, that "auto" sums over.
 _FEW_STATES = 12
 
 
-class Estimate(ABC, BaseEstimator):
+class Estimate(ABC, VersionedEstimator):
     """Base class of the estimates of a log-likelihood."""
 
     @abstractmethod

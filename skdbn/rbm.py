@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     clone,
@@ -33,6 +32,7 @@ from ._params import named, resolve
 from ._penalties import Penalty
 from ._sklearn import Interval, Options, StrOptions, fit_method
 from ._training import Monitor, Task, run_epochs
+from ._versioned import VersionedEstimator
 from .regularization import Sparsity
 from .samplers import SAMPLERS, Sampler
 from .schedules import SCHEDULES, Schedule, as_schedule
@@ -50,7 +50,7 @@ class RBM(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CallbackSupportMixin,
-    BaseEstimator,
+    VersionedEstimator,
 ):
     """Restricted Boltzmann machine.
 

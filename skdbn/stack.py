@@ -5,7 +5,6 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     clone,
@@ -29,6 +28,7 @@ from ._params import clone_with, resolve
 from ._partition import lower_bound
 from ._sklearn import Interval, fit_method
 from ._training import Task
+from ._versioned import VersionedEstimator
 from .rbm import RBM
 from .units import UNITS
 
@@ -43,7 +43,7 @@ class StackedRBM(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CallbackSupportMixin,
-    BaseEstimator,
+    VersionedEstimator,
 ):
     """Restricted Boltzmann machines, each trained on the expected states of the one below.
 
