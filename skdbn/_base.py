@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._batches import auto_batch_size, check_rows, map_blocks, output_dtype, stack_rows
+from ._batches import answer_blocks, auto_batch_size, check_rows, output_dtype, stack_rows
 from ._network import Network
 from ._network_history import Validation, describe, history_of
 from ._network_problem import NetworkProblem, layer_schedules
@@ -367,7 +367,7 @@ class BaseNetwork(CallbackSupportMixin, VersionedEstimator, ABC):
         def side_by_side(rows):
             return np.hstack(network.layers(rows))
 
-        everything = map_blocks(
+        everything = answer_blocks(
             side_by_side, data, network.dtype, sum(sizes), multiplies=True
         )
         return np.split(everything, np.cumsum(sizes)[:-1], axis=1)
@@ -393,7 +393,7 @@ class BaseNetwork(CallbackSupportMixin, VersionedEstimator, ABC):
         network, data = self._network_and_data(X)
         depth = len(network.coefs) if n_layers is None else n_layers
         predict = partial(network.predict, n_layers=depth, link=link)
-        return map_blocks(
+        return answer_blocks(
             predict, data, network.dtype, network.sizes[depth], multiplies=True
         )
 

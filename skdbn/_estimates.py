@@ -5,7 +5,7 @@ from numbers import Integral
 
 import numpy as np
 
-from ._batches import map_blocks
+from ._batches import answer_blocks
 from ._partition import (
     anneal,
     check_betas,
@@ -143,7 +143,7 @@ class PseudoLikelihood(Estimate):
         )
 
     def log_likelihood(self, energy, data, base_bias):
-        scores = map_blocks(energy.pseudo_log_likelihood, data, energy.dtype)
+        scores = answer_blocks(energy.pseudo_log_likelihood, data, energy.dtype)
         return scores.astype(np.float64)
 
 

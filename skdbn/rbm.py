@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._batches import (
     ComputedRows,
+    answer_blocks,
     auto_batch_size,
     check_codes,
     check_rows,
@@ -404,6 +405,10 @@ class RBM(
             )
             if not sample_weight.any():
                 raise ValueError("sample_weight must not be zero for all rows.")
+            # By a power of 2, which rounds nothing: sums of them must not overflow.
+            sample_weight = np.ldexp(sample_weight, -np.frexp(sample_weight.max())[1])
+            # A batch of weights that are 0 in the precision of training has no mean.
+            sample_weight[sample_weight < np.finfo(self.dtype).tiny] = 0.0
         return data, sample_weight
 
     def _check_unchanged(self):
@@ -591,7 +596,7 @@ class RBM(
             If X is not a finite 2-d array with ``n_features_in_`` columns.
         """
         energy, V = self._model_and_data(X)
-        return map_blocks(
+        return answer_blocks(
             energy.hidden_mean, V, energy.dtype, self._n_features_out, multiplies=True
         )
 
@@ -617,7 +622,7 @@ class RBM(
         check_is_fitted(self)
         H = check_codes(self, X)
         energy = self._energy().astype(output_dtype(H, self.dtype))
-        return map_blocks(energy.visible_mean, H, energy.dtype, self.n_features_in_)
+        return answer_blocks(energy.visible_mean, H, energy.dtype, self.n_features_in_)
 
     def free_energy(self, X):
         """Free energy of each row: minus its unnormalised log-probability.
@@ -633,7 +638,7 @@ class RBM(
             model mean something; between models they do not.
         """
         energy, V = self._model_and_data(X)
-        return map_blocks(energy.free_energy, V, energy.dtype)
+        return answer_blocks(energy.free_energy, V, energy.dtype)
 
     def pseudo_log_likelihood(self, X):
         """Pseudo-log-likelihood of each row [1]_.
@@ -658,7 +663,7 @@ class RBM(
            Statistician 24, 179-195, doi:10.2307/2987782.
         """
         energy, V = self._model_and_states(X)
-        return map_blocks(energy.pseudo_log_likelihood, V, energy.dtype)
+        return answer_blocks(energy.pseudo_log_likelihood, V, energy.dtype)
 
     def score_samples(self, X):
         """Log-likelihood of each row, by the estimate that ``likelihood`` names.
