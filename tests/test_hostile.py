@@ -424,12 +424,11 @@ def test_the_scale_of_weights_does_not_matter(name, exponent):
     np.testing.assert_array_equal(fitted.transform(USUAL), expected.transform(USUAL))
 
 
-@pytest.mark.parametrize("name", ["RBM", *SUPERVISED])
-def test_one_weight_beside_which_the_others_are_nothing(name):
+def test_one_weight_beside_which_the_others_are_nothing():
     weight = np.where(np.arange(12) < 2, 1.0, 1e-60)
-    estimator = build(name, batch_size=1)
-    estimator.fit(USUAL, np.arange(12) % 2, sample_weight=weight)
-    assert np.isfinite(estimator.transform(USUAL)).all()
+    rbm = build("RBM", batch_size=1).fit(USUAL, sample_weight=weight)
+    expected = build("RBM", batch_size=1).fit(USUAL, sample_weight=np.rint(weight))
+    np.testing.assert_array_equal(rbm.transform(USUAL), expected.transform(USUAL))
 
 
 @pytest.mark.filterwarnings("ignore:.*diverged")  # tiny weights, beside which alpha is huge
