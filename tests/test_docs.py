@@ -35,6 +35,8 @@ MODULES = [
     ".datasets",
     ".benchmarks",
     ".likelihood",
+    ".persistence",
+    ".onnx",
 ]
 
 
