@@ -8,8 +8,7 @@ classifiers, ``predict`` of the regressors.
 Attributes
 ----------
 FORMS : dict
-    From the type of an activation or a loss to a function that adds it to a graph, see
-    :func:`register_converters`.
+    From the type of an activation or a loss to a function that adds it to a graph.
 """
 
 import numpy as np
@@ -37,6 +36,15 @@ class Graph:
     scope, container : objects of skl2onnx
     dtype : {numpy.float32, numpy.float64}
         Of the values and the constants.
+
+    Examples
+    --------
+    The form of an activation ``f(z) = z / (1 + abs(z))``, of the class Softsign, say, which
+    ``FORMS[Softsign] = softsign`` makes known:
+
+    >>> def softsign(graph, part, z, n_units):
+    ...     size = graph.node("Abs", z)
+    ...     return graph.node("Div", z, graph.node("Add", size, 1.0))
     """
 
     def __init__(self, scope, container, dtype):
@@ -160,7 +168,7 @@ def _apply(graph, part, z, n_units):
         raise NotImplementedError(
             f"{part!r} has no ONNX form. Give it one before the model is converted: "
             f"skdbn.onnx.FORMS[{name}] = form, where form(graph, part, z, n_units) adds "
-            "the nodes for pre-activations z, as skdbn.onnx.register_converters shows."
+            "the nodes for pre-activations z, as skdbn.onnx.Graph shows."
         )
     return form(graph, part, z, n_units)
 
@@ -333,15 +341,10 @@ def register_converters():
 
     Notes
     -----
-    An activation or a loss of your own needs an ONNX form, which is a function of the
+    An activation or a loss of your own needs an ONNX form in ``FORMS``: a function of the
     graph, the object, the name of the pre-activations (bias included) and the number of
-    columns. It returns the name of the result::
-
-        def softsign(graph, part, z, n_units):
-            return graph.node("Div", z, graph.node("Add", graph.node("Abs", z), 1.0))
-
-        skdbn.onnx.FORMS[Softsign] = softsign
-
+    columns, which returns the name of the result; see :class:`Graph` for one. What matters
+    is the type itself, as a class derived from one of ours may do something else.
     Units need none, for their means are an activation of a layer.
 
     Examples

@@ -396,6 +396,24 @@ def test_answers_for_any_numbers(models, X, name):
     answers(models[name], X)
 
 
+# -- labels come back -------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "kind",
+    ["bool", "int8", "uint64", "beyond 2**53", "floats", "float16", "strings", "objects",
+     "list", "Series", "categories", "nullable", "polars"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_labels_come_back(name, kind):
+    """Those of y and no others, as the same network says them of their numbers."""
+    y = TARGETS[kind](np.random.default_rng(1), 12)
+    classes, index = np.unique(np.asarray(y), return_inverse=True)
+    fitted, twin = build(name).fit(USUAL, y), build(name).fit(USUAL, index)
+    result = fitted.predict(USUAL)
+    assert result.dtype == classes.dtype
+    np.testing.assert_array_equal(fitted.classes_, classes)
+    np.testing.assert_array_equal(result, classes[twin.predict(USUAL)])
+
+
 # -- weights of rows --------------------------------------------------------------------
 BAD_WEIGHTS = {
     "negative": (np.full(12, -1.0), "[Nn]egative"),
