@@ -6,13 +6,13 @@ from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._batches import auto_batch_size, check_rows, map_blocks, output_dtype, stack_rows
+from ._batches import answer_blocks, auto_batch_size, check_rows, output_dtype, stack_rows
 from ._network import Backprop, Network
 from ._network_history import Validation, describe, history_of
 from ._network_problem import NetworkProblem, layer_schedules
@@ -22,12 +22,13 @@ from ._random import Stream
 from ._sklearn import Interval, Options, StrOptions, fit_method
 from ._tasks import Task
 from ._training import Monitor, run_epochs, run_full_batch
+from ._versioned import VersionedEstimator
 from .activations import ACTIVATIONS, Logistic
 from .optimizers import SOLVERS, FullBatchOptimizer, MiniBatchOptimizer, Optimizer
 from .schedules import Schedule
 
 
-class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
+class BaseNetwork(CallbackSupportMixin, VersionedEstimator, ABC):
     """Base class: parameters that all networks share, and ``fit`` as a template.
 
     A subclass says where the parameters of the network start from, what it is to learn,
@@ -413,7 +414,7 @@ class BaseNetwork(CallbackSupportMixin, BaseEstimator, ABC):
         network, data = self._network_and_data(X)
         depth = len(network.coefs) if n_layers is None else n_layers
         predict = partial(network.predict, n_layers=depth, link=link)
-        return map_blocks(
+        return answer_blocks(
             predict, data, network.dtype, network.sizes[depth], multiplies=True
         )
 
@@ -441,7 +442,9 @@ def _activations(network, data):
     def side_by_side(rows):
         return np.hstack(network.layers(rows))
 
-    everything = map_blocks(side_by_side, data, network.dtype, sum(sizes), multiplies=True)
+    everything = answer_blocks(
+        side_by_side, data, network.dtype, sum(sizes), multiplies=True
+    )
     return np.split(everything, np.cumsum(sizes)[:-1], axis=1)
 
 

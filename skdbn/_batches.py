@@ -206,6 +206,30 @@ def map_blocks(function, X, dtype, n_columns=None, *, multiplies=False):
     return result
 
 
+def answer_blocks(function, X, dtype, n_columns=None, *, multiplies=False):
+    """``map_blocks`` for what a user is told, which must be numbers."""
+    suspects = []
+
+    def checked(block):
+        part = function(block)
+        if not np.isfinite(part.sum()):  # or finite, but large
+            suspects.append(True)
+        return part
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        result = map_blocks(checked, X, dtype, n_columns, multiplies=multiplies)
+    if suspects and not np.isfinite(result).all():
+        row = np.argwhere(~np.isfinite(result))[0, 0]
+        largest = np.abs(dense_block(X, slice(row, row + 1), np.float64)).max()
+        raise ValueError(
+            f"The answer for row {row} of X is not finite in {np.dtype(dtype).name}: with "
+            f"values up to {largest:g} and the fitted weights it is too large. Scale X as "
+            "the data of fit (StandardScaler, MinMaxScaler), or fit again if those weights "
+            "are large because training diverged."
+        )
+    return result
+
+
 def _block_rows(n_columns):
     """Rows of a block: fewer where they are long, so that a block has 16 MB at most."""
     return int(np.clip(2**21 // n_columns, 64, BLOCK_ROWS))
@@ -217,4 +241,4 @@ def reconstruction_score(function, X, dtype):
     def row_errors(block):
         return np.square(function(block) - block).mean(axis=1)
 
-    return -float(map_blocks(row_errors, X, dtype).mean(dtype=np.float64))
+    return -float(answer_blocks(row_errors, X, dtype).mean(dtype=np.float64))

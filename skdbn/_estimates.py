@@ -4,9 +4,8 @@ from abc import ABC, abstractmethod
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
-from ._batches import map_blocks
+from ._batches import answer_blocks
 from ._partition import (
     anneal,
     check_betas,
@@ -17,12 +16,13 @@ from ._partition import (
     minus_free_energy,
 )
 from ._sklearn import Interval
+from ._versioned import VersionedEstimator
 
 # States of the smaller side, as a power of 2, that "auto" sums over.
 _FEW_STATES = 12
 
 
-class Estimate(ABC, BaseEstimator):
+class Estimate(ABC, VersionedEstimator):
     """Base class of the estimates of a log-likelihood."""
 
     @abstractmethod
@@ -143,7 +143,7 @@ class PseudoLikelihood(Estimate):
         )
 
     def log_likelihood(self, energy, data, base_bias):
-        scores = map_blocks(energy.pseudo_log_likelihood, data, energy.dtype)
+        scores = answer_blocks(energy.pseudo_log_likelihood, data, energy.dtype)
         return scores.astype(np.float64)
 
 

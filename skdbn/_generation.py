@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._batches import ACCEPTED_DTYPES, check_rows, dense_block, map_blocks, output_dtype
+from ._batches import ACCEPTED_DTYPES, answer_blocks, check_rows, dense_block, output_dtype
 from ._random import Stream
 from ._threads import share
 
@@ -38,7 +38,7 @@ class GenerationMixin:
         impute : Expected values of missing entries, given the others of their row.
         """
         energy, V = self._model_and_data(X)
-        return map_blocks(
+        return answer_blocks(
             energy.reconstruct, V, energy.dtype, self.n_features_in_, multiplies=True
         )
 

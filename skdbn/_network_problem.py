@@ -122,7 +122,7 @@ class NetworkProblem:
         left = {k: v for k, v in self.state.items() if k not in self.solver.work_space}
         if self.solution is not self.theta:
             left["theta"] = self.theta
-        return {**left, "frozen": self.backprop.frozen}
+        return {**left, "frozen": sorted(self.backprop.frozen)}
 
     def get_state(self):
         """All that changes while training."""

@@ -12,7 +12,7 @@ from zlib import crc32
 import numpy as np
 from sklearn.utils import check_random_state, check_scalar, gen_batches
 
-from ._batches import BLOCK_ROWS, dense_block, load_rows, map_blocks
+from ._batches import BLOCK_ROWS, answer_blocks, dense_block, load_rows
 from ._energy import Energy
 from ._random import Stream
 from ._threads import LEAST_ROWS, share, split
@@ -179,7 +179,7 @@ def _draw_rows(energy, V, stream, places):
 # ---------------------------------------------------------------------------------------
 def minus_free_energy(energy, data):
     """``-F(v)`` of each row, in float64."""
-    return -map_blocks(energy.astype(np.float64).free_energy, data, np.float64)
+    return -answer_blocks(energy.astype(np.float64).free_energy, data, np.float64)
 
 
 def exact_log_partitions(energy, totals):

@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from ._kernels import exp, kernel, logistic, softmax, softplus, truncated_mean
 from ._sklearn import Interval
+from ._versioned import VersionedEstimator
 
 __all__ = [
     "ACTIVATIONS",
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-class Activation(ABC, BaseEstimator):
+class Activation(ABC, VersionedEstimator):
     """Base class of the activations: a function of a row, and its derivative.
 
     All buffers are C-contiguous, of shape (n_rows, n_units) and of one float dtype. Both

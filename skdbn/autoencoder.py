@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._base import BaseNetwork, glorot_layer, layer_sizes, told_of_validation_set
 from ._batches import (
     Examples,
+    answer_blocks,
     check_codes,
     check_rows,
     map_blocks,
@@ -424,7 +425,7 @@ class DBNAutoencoder(
         decoder = Network(
             self.coefs_[half:], self.intercepts_[half:], activations[half:], loss
         ).astype(output_dtype(codes, self.dtype))
-        return map_blocks(decoder.predict, codes, decoder.dtype, self.n_features_in_)
+        return answer_blocks(decoder.predict, codes, decoder.dtype, self.n_features_in_)
 
     def reconstruct(self, X):
         """Map X to the code and back.

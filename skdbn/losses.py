@@ -8,16 +8,16 @@ of the network, which knows their weights.
 from abc import ABC, abstractmethod
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from ._kernels import exp, kernel, sigmoid, softmax, softplus
 from ._sklearn import StrOptions
+from ._versioned import VersionedEstimator
 from .activations import ACTIVATIONS, Identity, Logistic, Softmax, group_ends
 
 __all__ = ["LOSSES", "BinaryLogLoss", "LogLoss", "Loss", "PoissonLoss", "SquaredError"]
 
 
-class Loss(ABC, BaseEstimator):
+class Loss(ABC, VersionedEstimator):
     """Base class of the losses: what a network is trained to make small.
 
     A subclass says what the outputs are (the link) and what the loss of a row is. All

@@ -5,7 +5,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     clone,
@@ -18,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from ._batches import (
     ComputedRows,
     Examples,
+    answer_blocks,
     auto_batch_size,
     check_codes,
     check_rows,
@@ -36,6 +36,7 @@ from ._penalties import Penalty
 from ._sklearn import Interval, Options, StrOptions, fit_method
 from ._tasks import Task
 from ._training import Monitor, run_epochs
+from ._versioned import VersionedEstimator
 from .regularization import Sparsity
 from .samplers import SAMPLERS, Sampler
 from .schedules import SCHEDULES, Schedule, as_schedule
@@ -53,7 +54,7 @@ class RBM(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CallbackSupportMixin,
-    BaseEstimator,
+    VersionedEstimator,
 ):
     """Restricted Boltzmann machine.
 
@@ -412,6 +413,10 @@ class RBM(
             )
             if not sample_weight.any():
                 raise ValueError("sample_weight must not be zero for all rows.")
+            # By a power of 2, which rounds nothing: sums of them must not overflow.
+            sample_weight = np.ldexp(sample_weight, -np.frexp(sample_weight.max())[1])
+            # A batch of weights that are 0 in the precision of training has no mean.
+            sample_weight[sample_weight < np.finfo(self.dtype).tiny] = 0.0
         return data, sample_weight
 
     def _check_unchanged(self):
@@ -599,7 +604,7 @@ class RBM(
 
     def _hidden_means(self, energy, data):
         """Expected states of the hidden units given rows."""
-        return map_blocks(
+        return answer_blocks(
             energy.hidden_mean, data, energy.dtype, self._n_features_out, multiplies=True
         )
 
@@ -656,7 +661,7 @@ class RBM(
         check_is_fitted(self)
         H = check_codes(self, X)
         energy = self._energy().astype(output_dtype(H, self.dtype))
-        return map_blocks(energy.visible_mean, H, energy.dtype, self.n_features_in_)
+        return answer_blocks(energy.visible_mean, H, energy.dtype, self.n_features_in_)
 
     def free_energy(self, X):
         """Free energy of each row: minus its unnormalised log-probability.
@@ -672,7 +677,7 @@ class RBM(
             model mean something; between models they do not.
         """
         energy, V = self._model_and_data(X)
-        return map_blocks(energy.free_energy, V, energy.dtype)
+        return answer_blocks(energy.free_energy, V, energy.dtype)
 
     def pseudo_log_likelihood(self, X):
         """Pseudo-log-likelihood of each row [1]_.
@@ -697,7 +702,7 @@ class RBM(
            Statistician 24, 179-195, doi:10.2307/2987782.
         """
         energy, V = self._model_and_states(X)
-        return map_blocks(energy.pseudo_log_likelihood, V, energy.dtype)
+        return answer_blocks(energy.pseudo_log_likelihood, V, energy.dtype)
 
     def score_samples(self, X):
         """Log-likelihood of each row, by the estimate that ``likelihood`` names.

@@ -2,14 +2,13 @@
 
 from numbers import Real
 
-from sklearn.base import BaseEstimator
-
 from ._sklearn import Interval
+from ._versioned import VersionedEstimator
 
 __all__ = ["Sparsity"]
 
 
-class Sparsity(BaseEstimator):
+class Sparsity(VersionedEstimator):
     """Hidden units that are on for a given share of the rows.
 
     The gradient gets ``cost * (q - target)`` for each hidden unit's total input, where q

@@ -8,15 +8,15 @@ Wherever an estimator takes a schedule it takes a number too.
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from ._params import resolve
 from ._sklearn import Interval
+from ._versioned import VersionedEstimator
 
 __all__ = ["Exponential", "InverseTime", "Ramp", "Schedule", "Step"]
 
 
-class Schedule(BaseEstimator):
+class Schedule(VersionedEstimator):
     """Base class of the schedules; a subclass is callable as ``schedule(t, max_iter)``."""
 
     def __call__(self, t, max_iter):

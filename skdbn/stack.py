@@ -5,7 +5,6 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import (
-    BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     clone,
@@ -18,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._base import layer_sizes
 from ._batches import (
     ComputedRows,
+    answer_blocks,
     check_codes,
     check_rows,
     map_blocks,
@@ -29,6 +29,7 @@ from ._params import clone_with, resolve
 from ._partition import lower_bound
 from ._sklearn import Interval, fit_method
 from ._tasks import Task
+from ._versioned import VersionedEstimator
 from .rbm import RBM
 from .units import UNITS
 
@@ -43,7 +44,7 @@ class StackedRBM(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CallbackSupportMixin,
-    BaseEstimator,
+    VersionedEstimator,
 ):
     """Restricted Boltzmann machines, each trained on the expected states of the one below.
 
@@ -194,7 +195,7 @@ class StackedRBM(
         """
         energies, V = self._models_and_data(X)
         up, dtype = _up(energies), energies[0].dtype
-        return map_blocks(up, V, dtype, self._n_features_out, multiplies=True)
+        return answer_blocks(up, V, dtype, self._n_features_out, multiplies=True)
 
     def inverse_transform(self, X):
         """Expected states of the visible units, going down by means from the top.
@@ -211,7 +212,7 @@ class StackedRBM(
         check_is_fitted(self)
         H = check_codes(self, X)
         energies = self._energies(output_dtype(H, self.rbms_[0].dtype))
-        return map_blocks(_down(energies), H, energies[0].dtype, self.n_features_in_)
+        return answer_blocks(_down(energies), H, energies[0].dtype, self.n_features_in_)
 
     def reconstruct(self, X):
         """Map X to the top and back down, by means.
@@ -226,7 +227,7 @@ class StackedRBM(
         """
         energies, V = self._models_and_data(X)
         there_and_back, dtype = _there_and_back(energies), energies[0].dtype
-        return map_blocks(there_and_back, V, dtype, self.n_features_in_, multiplies=True)
+        return answer_blocks(there_and_back, V, dtype, self.n_features_in_, multiplies=True)
 
     def sample(self, n_samples=None, *, n_steps=100, X_init=None, n_chains=None, thin=1):
         """Draw new rows from the model, a deep belief network.

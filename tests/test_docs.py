@@ -37,6 +37,8 @@ MODULES = [
     ".likelihood",
     ".plotting",
     ".callbacks",
+    ".persistence",
+    ".onnx",
 ]
 
 

@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 
 import numpy as np
-from sklearn.base import BaseEstimator
+
+from .._versioned import VersionedEstimator
 
 
-class Optimizer(ABC, BaseEstimator):
+class Optimizer(ABC, VersionedEstimator):
     """Base class: parameters are one flat array, changed in place.
 
     An optimiser object holds what the user chose and nothing that changes while training,

@@ -3,12 +3,11 @@
 from abc import ABC, abstractmethod
 from numbers import Integral
 
-from sklearn.base import BaseEstimator
-
 from .._sklearn import Interval
+from .._versioned import VersionedEstimator
 
 
-class Sampler(ABC, BaseEstimator):
+class Sampler(ABC, VersionedEstimator):
     """Base class of the ways to estimate the negative phase of the gradient.
 
     A sampler object holds what the user chose and nothing that changes while training.

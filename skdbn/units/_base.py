@@ -3,12 +3,12 @@
 from abc import ABC, abstractmethod
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
+from .._versioned import VersionedEstimator
 from ._pseudo import by_quadrature, over_levels
 
 
-class Unit(ABC, BaseEstimator):
+class Unit(ABC, VersionedEstimator):
     """Base class of the unit types: an exponential family of one number, or one group.
 
     Given its total input z (weights times the other side, plus its own bias), a unit's
