@@ -7,7 +7,8 @@ installs, and runs on whatever scheduler Dask has: threads, or a cluster of mach
 
 import warnings
 from copy import deepcopy
-from itertools import chain
+from functools import partial
+from itertools import chain, pairwise, zip_longest
 from numbers import Integral
 from typing import NamedTuple
 
@@ -217,17 +218,21 @@ class DataParallel(MetaEstimatorMixin, BaseEstimator):
     def _run_round(self, blocks):
         """Let each copy go through its blocks, and average."""
         self.n_rounds_ += 1
-        start, copies = _sent(self.estimator_), []
+        persist, start = _dask().persist, _sent(self.estimator_)
+        begin = _delayed(_begin_anew)
+        copies = persist(*(begin(start, self._seed()) for _ in range(self.n_copies)))
         ends = np.linspace(0, len(blocks), self.n_copies + 1).astype(int).tolist()
-        for share in map(slice, ends, ends[1:]):
-            copy = _delayed(_begin_anew)(start, self._seed())
-            for block in blocks[share]:
-                copy = _delayed(_train)(copy, block)
-            copies.append(copy)
-        self.estimator_ = self._average(copies)
+        shares = (blocks[slice(*pair)] for pair in pairwise(ends))
+        for step in zip_longest(*shares):
+            ahead = persist(*map(_go_on, copies, step))
+            # Idle workers would load all the blocks there are: wait until those of the
+            # step before have been used.
+            _dask().compute([copy.n_rows for copy in copies])
+            copies = ahead
+        self.estimator_ = self._average(list(copies))
 
     def _average(self, copies):
-        """Compute copies, as tasks of Dask, and the estimator that they come to."""
+        """Compute the estimator that copies, which are tasks of Dask, come to."""
         model, diverged = _delayed(_average)(copies, self._seed()).compute()
         if diverged:
             warnings.warn(
@@ -299,7 +304,8 @@ class DataParallel(MetaEstimatorMixin, BaseEstimator):
         # One row tells the dtype and the width of the result.
         row = method(np.zeros((1, X.shape[1]), X.dtype))
         return X.map_blocks(
-            method,
+            partial(_call, method, row[:0]),
+            name=f"{name}-{_dask().base.tokenize(self.estimator_, X)}",
             dtype=row.dtype,
             meta=row[:0],
             chunks=(X.chunks[0], *((n,) for n in row.shape[1:])),
@@ -358,6 +364,11 @@ def _average(copies, seed):
     return mean, sorted(chain(*diverged))
 
 
+def _call(method, empty, X):
+    """What a method says of a block, which may be without rows."""
+    return method(X) if X.shape[0] else empty
+
+
 # -- Dask --------------------------------------------------------------------------------
 def _dask():
     """Dask with its arrays, or an error that says how to get them."""
@@ -373,6 +384,11 @@ def _dask():
 def _delayed(function):
     """A function whose calls are tasks."""
     return _dask().delayed(function)
+
+
+def _go_on(copy, block):
+    """The task that trains a copy on a block, if there is one left for it."""
+    return copy if block is None else _delayed(_train)(copy, block)
 
 
 def _sent(value):
