@@ -2,12 +2,14 @@
 
 import os
 import pickle
+import runpy
 import signal
 import sys
 import warnings
 from copy import deepcopy
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -331,6 +333,27 @@ def test_grid_search_on_the_workers(digits, client):
         accuracy, pid = f"split{fold}_test_accuracy", f"split{fold}_test_pid"
         np.testing.assert_array_equal(found[accuracy], serial[accuracy])
         assert {*found[pid].astype(int)} <= {*client.run(os.getpid).values()}
+
+
+def test_the_example_trains_what_it_says(digits, client):
+    path = Path(__file__).parents[1] / "examples" / "scaling_dask.py"
+    example = runpy.run_path(str(path))
+    (X, y), test = [
+        (digits[0][rows], digits[1][rows]) for rows in (slice(600), slice(600, 800))
+    ]
+    model = MLPClassifier((16,), batch_size=20, random_state=0)
+    seconds, scores = example["several_workers"](model, X, y, client, 2, test)
+    chunks = (50,) * 12
+    expected = DataParallel(model, 2, n_rounds=2, random_state=0)
+    expected.fit(blocks_of(X, chunks), blocks_of(y, chunks))
+    assert scores[1] == expected.estimator_.score(*test)
+    seconds, scores = example["one_process"](model, X, y, 1, 2, test)
+    alone = clone(model)
+    for rows in rows_of(chunks * 2):
+        rows = slice(rows.start % 600, rows.start % 600 + 50)
+        alone.partial_fit(X[rows], y[rows], classes=range(10))
+    assert scores[1] == alone.score(*test)
+    assert seconds > 0
 
 
 # -- what is mapped over blocks -----------------------------------------------------------
