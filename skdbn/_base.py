@@ -162,6 +162,14 @@ class BaseNetwork(CallbackSupportMixin, VersionedEstimator, ABC):
         self._partial_state_ = (random_state, problem.leave())
         return self._end(task, training, attributes)
 
+    def _parameter_arrays(self):
+        """The arrays of the parameters, which copies of one network may average."""
+        return [*self.coefs_, *self.intercepts_]
+
+    def _begin_anew(self, random_state):
+        """Forget what ``partial_fit`` goes on with, but for the parameters."""
+        self._partial_state_ = (random_state, None)
+
     def _remember(self, network):
         """Store what predictions need, lest later changes of parameters change them."""
         self._architecture_ = (clone(network.activations), clone(network.loss))

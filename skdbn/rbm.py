@@ -419,6 +419,15 @@ class RBM(
             sample_weight[sample_weight < np.finfo(self.dtype).tiny] = 0.0
         return data, sample_weight
 
+    def _parameter_arrays(self):
+        """The arrays of the parameters, which copies of one RBM may average."""
+        arrays = [self.components_, self.intercept_hidden_, self.intercept_visible_]
+        return arrays + [self.variance_visible_] * (self.variance_visible_ is not None)
+
+    def _begin_anew(self, random_state):
+        """Forget what ``partial_fit`` goes on with, but for the parameters."""
+        self.random_state_, self._training_state_ = random_state, None
+
     def _check_unchanged(self):
         """Raise where the parameters of an RBM that goes on are not those it began with."""
         n_fitted, units = self._n_features_out, self._resolve_units()

@@ -39,6 +39,7 @@ MODULES = [
     ".callbacks",
     ".persistence",
     ".onnx",
+    ".distributed",
 ]
 
 

@@ -1,22 +1,18 @@
 """Threads of our own: the same numbers on any number of them, and nothing left behind."""
 
-import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 import time
-from itertools import chain
 
 import numpy as np
 import pytest
-from joblib import Parallel, delayed, parallel_config
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skdbn import RBM, DBNAutoencoder, MLPClassifier, StackedRBM, _threads
+from skdbn import RBM, DBNAutoencoder, MLPClassifier, _threads
 from skdbn._threads import LEAST_ROWS, MOST_PARTS, serial_products, share, split
 
 
@@ -298,67 +294,7 @@ def test_samples_do_not_depend_on_threads():
     np.testing.assert_array_equal(*samples)
 
 
-# -- other people's threads and processes -----------------------------------------------
-def fitted_weights(seed):
-    X = np.random.RandomState(0).uniform(size=(200, 300)).astype(np.float32)
-    model = RBM(200, batch_size=100, max_iter=2, random_state=seed)
-    return model.fit(X).components_
-
-
-@pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
-def test_joblib(backend):
-    expected = [fitted_weights(seed) for seed in range(4)]
-    before = blas_threads()
-    with parallel_config(backend):
-        found = Parallel(n_jobs=2)(delayed(fitted_weights)(seed) for seed in range(4))
-    np.testing.assert_array_equal(found, expected)
-    assert blas_threads() == before
-
-
-@pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_grid_search(backend):
-    X = np.random.RandomState(0).uniform(size=(150, 20))
-    search = GridSearchCV(RBM(max_iter=1, random_state=0), {"n_components": [3, 4]}, cv=3)
-    expected = search.fit(X).cv_results_["mean_test_score"]
-    with parallel_config(backend, n_jobs=2):
-        found = clone(search).fit(X).cv_results_["mean_test_score"]
-    np.testing.assert_array_equal(found, expected)
-
-
-def test_eight_threads_on_one_model(four_threads):
-    X = np.random.RandomState(0).uniform(size=(5000, 50)).astype(np.float32)
-    stack = StackedRBM((30, 20), rbm=RBM(max_iter=1), random_state=0).fit(X[:100])
-    expected, results = stack.transform(X), [None] * 8
-
-    def work(i):
-        results[i] = [stack.transform(X) for _ in range(5)]
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for found in chain(*results):
-        np.testing.assert_array_equal(found, expected)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_fork_after_and_during_a_fit(four_threads):
-    """The child has none of the helpers, and no fit that goes on."""
-    expected = fitted_weights(0)
-    share(lambda item: time.sleep(0.01), range(4))  # there are helpers now
-    context = multiprocessing.get_context("fork")
-    with serial_products, context.Pool(1) as pool:
-        found, threads = pool.apply_async(_weights_and_settings).get(timeout=60)
-    np.testing.assert_array_equal(found, expected)
-    assert set(threads) == {4}
-
-
-def _weights_and_settings():
-    return fitted_weights(0), blas_threads()
-
-
+# -- the environment ----------------------------------------------------------------------
 def test_thread_count_of_the_environment():
     code = "from skdbn._threads import serial_products as s\nwith s: print(s.n_threads)"
     for n_threads in ("1", "3"):
