@@ -168,6 +168,12 @@ class EnergyProblem:
         """Multiply the learning rate from now on."""
         self.state["rate_factor"] *= factor
 
+    def lower_rate(self):
+        """Lower the learning rate, if it is one that can be; returns whether it was."""
+        lowered = self.schedule.lowered()
+        self.schedule = lowered or self.schedule
+        return lowered is not None
+
     def is_sound(self):
         """Whether the parameters are finite and the weights not absurdly large."""
         if not np.isfinite(self.theta).all():

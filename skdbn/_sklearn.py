@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import _check_sample_weight
 
 __all__ = [
+    "DocumentedMixin",
     "HasMethods",
     "Interval",
     "Options",
@@ -26,6 +27,17 @@ __all__ = [
     "fit_method",
     "validate_parameter_constraints",
 ]
+
+
+class DocumentedMixin:
+    """What an estimator shows in a notebook has the descriptions of its parameters.
+
+    scikit-learn shows them where there is a link to a page. This one leads from the
+    gallery, on whose pages estimators are shown, to the API.
+    """
+
+    _doc_link_module = "skdbn"
+    _doc_link_template = "../api/generated/skdbn.{estimator_name}.html"
 
 
 def check_sample_weight(sample_weight, X):

@@ -7,7 +7,8 @@ What is trained is a *problem*: an object with
 - ``restore(theta)``, which goes back to earlier parameters,
 - ``is_sound()``, which says whether the parameters can be used,
 - ``batch_size`` and ``learning_rate(t, max_iter)``; ``back_off(factor)`` multiplies the
-  latter, if the monitor is to back off, and
+  latter, if the monitor is to back off, and ``lower_rate()`` lowers it when patience has
+  run out, and returns whether it did, and
 - ``step(rows, t)``, which changes theta and returns the mean loss of these rows, or
   ``minimize(tol, callback)``, which optimises over all rows at once.
 """
@@ -156,7 +157,10 @@ class Monitor:
         if self.epochs.start + len(self.losses) <= self.grace:
             self._waited = 0
         self._report(text)
-        return self.patience is not None and self._waited > self.patience
+        if self.patience is None or self._waited <= self.patience:
+            return False
+        self._waited = 0  # if training goes on all the same
+        return True
 
     def _report(self, text):
         """Print the verbose line of an epoch."""
@@ -217,7 +221,7 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
             problem.back_off(_BACK_OFF)
             n_back_offs -= 1
         finite[:] = problem.theta
-        done = monitor.update(loss, problem.solution)
+        done = monitor.update(loss, problem.solution) and not problem.lower_rate()
         if subtask.end(attributes) or done:
             return True
     return False
