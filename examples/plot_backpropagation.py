@@ -25,16 +25,14 @@ Weights from N(0, 1) are large for hundreds of pixels: on MNIST an output may st
 1 and stay there for long, because its error is multiplied by ``o * (1 - o)``. That is why
 networks are trained on cross-entropies and start from smaller weights today.
 
-Run it with ``python examples/plot_backpropagation.py``, or with ``--output figure.png``
-where there is no display. It takes the digits that come with scikit-learn, 64-28-10, or
-MNIST, 784-28-10, if the environment variable ``SKDBN_DATA`` names the folder of its files.
+It takes the digits that come with scikit-learn, 64-28-10, or MNIST, 784-28-10, if the
+environment variable ``SKDBN_DATA`` names the folder of its files.
 """
 
 # %%
 # The image of a five and the weights
 # -----------------------------------
 
-import argparse
 import os
 
 import matplotlib.pyplot as plt
@@ -46,10 +44,6 @@ from skdbn import MLPRegressor
 from skdbn.datasets import load_mnist
 from skdbn.losses import SquaredError
 from skdbn.optimizers import SGD
-
-parser = argparse.ArgumentParser(description="Backpropagation, step by step.")
-parser.add_argument("--output", help="write the figure here instead of showing it")
-output = parser.parse_args().output
 
 folder = os.environ.get("SKDBN_DATA")
 if folder:
@@ -135,7 +129,4 @@ axes.set_axisbelow(True)
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False)
 
-if output:
-    figure.savefig(output, dpi=150)
-else:
-    plt.show()
+plt.show()
