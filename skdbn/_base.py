@@ -19,7 +19,7 @@ from ._batches import (
     output_dtype,
     with_more_rows,
 )
-from ._network import Network
+from ._network import Backprop, Network
 from ._network_history import Validation, describe, history_of
 from ._network_problem import NAMED_RATES, NetworkProblem, layer_schedules
 from ._noise import Dropout, GaussianNoise, Noise
@@ -354,16 +354,34 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, BaseEstimator, ABC):
             One array for each hidden layer, from the bottom, and one of the outputs. They
             are views of one array, which holds all of them.
         """
-        network, data = self._network_and_data(X)
-        sizes = network.sizes[1:]
+        return _activations(*self._network_and_data(X))
 
-        def side_by_side(rows):
-            return np.hstack(network.layers(rows))
+    def _examples(self, X, y):
+        """Rows and targets that a fitted network can be inspected with."""
+        return self._check_data(X, y, None, reset=False)
 
-        everything = map_blocks(
-            side_by_side, data, network.dtype, sum(sizes), multiplies=True
-        )
-        return np.split(everything, np.cumsum(sizes)[:-1], axis=1)
+    def _inspect(self, data):
+        """Parameters, mean gradients and activations for some rows, of each layer."""
+        network, n = self._network(), data.X.shape[0]
+        backprop = Backprop(network, n, self.alpha, network.dtype, l1_ratio=self.l1_ratio)
+        backprop(data, np.arange(n))
+        return [
+            {
+                "weights": coef,
+                "biases": intercept,
+                "weights_gradient": coef_grad,
+                "biases_gradient": intercept_grad,
+                "activations": activations,
+            }
+            for coef, intercept, coef_grad, intercept_grad, activations in zip(
+                network.coefs,
+                network.intercepts,
+                backprop.coef_grads,
+                backprop.intercept_grads,
+                _activations(network, data.X),
+                strict=True,
+            )
+        ]
 
     def _network(self):
         """The network of the fitted parameters."""
@@ -417,6 +435,17 @@ def makes_steps(estimator):
             f"solver={solver!r} works on all rows at once."
         )
     return True
+
+
+def _activations(network, data):
+    """Outputs of every layer above the input for rows."""
+    sizes = network.sizes[1:]
+
+    def side_by_side(rows):
+        return np.hstack(network.layers(rows))
+
+    everything = map_blocks(side_by_side, data, network.dtype, sum(sizes), multiplies=True)
+    return np.split(everything, np.cumsum(sizes)[:-1], axis=1)
 
 
 @contextmanager

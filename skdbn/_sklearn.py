@@ -4,6 +4,7 @@ They are what scikit-learn's own estimators are written with and have been stabl
 1.2 (parameter validation) and 1.3 (``_fit_context``).
 """
 
+import copy
 import functools
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "check_sample_weight",
     "fit_method",
     "validate_parameter_constraints",
+    "without_callbacks",
 ]
 
 
@@ -69,6 +71,23 @@ def fit_method(method):
 
     # Objects inside an estimator come from the user: their parameters are to be checked.
     return _fit_context(prefer_skip_nested_validation=False)(all_or_nothing)
+
+
+# What scikit-learn's callbacks leave on an estimator, for good or during a fit.
+_CALLBACK_ATTRIBUTES = (
+    "_skl_callbacks",
+    "_skl_callbacks_to_teardown",
+    "_callback_fit_ctx",
+    "_parent_callback_ctx",
+)
+
+
+def without_callbacks(estimator):
+    """A shallow copy that has no callbacks and knows of no fit that goes on."""
+    plain = copy.copy(estimator)
+    for name in _CALLBACK_ATTRIBUTES:
+        vars(plain).pop(name, None)
+    return plain
 
 
 def _fitted_attributes(estimator):

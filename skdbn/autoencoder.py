@@ -346,10 +346,23 @@ class DBNAutoencoder(
         if not self.pretrain:
             return self._random_start(n_outputs, random_state)
         self._pretrain(task, rows, self._prototypes(), random_state)
+        return self._unrolled()
+
+    def _unrolled(self):
+        """The network of the stack, up and down."""
         up, down = self.stack_._encoder(), self.stack_._decoder()
         coefs, intercepts, activations = (a + b for a, b in zip(up, down, strict=True))
         visible = self.stack_[0]._energy().visible
         return Network(coefs, intercepts, activations[:-1], self._output_loss(visible))
+
+    def _with_part(self, stack):
+        if len(stack.rbms_) < len(layer_sizes(self.hidden_layer_sizes)):
+            return stack
+        self.stack_ = stack
+        network = self._unrolled()
+        self._remember(network)
+        vars(self).update(coefs_=network.coefs, intercepts_=network.intercepts)
+        return self
 
     def _random_start(self, n_features, random_state):
         """A network of the layers that there would be, from random weights."""

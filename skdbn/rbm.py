@@ -1,5 +1,6 @@
 """Restricted Boltzmann machines."""
 
+from copy import copy, deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._batches import (
     ComputedRows,
+    Examples,
     auto_batch_size,
     check_codes,
     check_rows,
@@ -456,26 +458,29 @@ class RBM(
         task = Task.root(self, X, y, max_subtasks=len(epochs))
         problem = self._problem(data, sample_weight)
         rows, monitor = self._monitor(problem, epochs, stopping)
-        history = self.reconstruction_errors_
+        history, generator = self.reconstruction_errors_, self.random_state_
 
-        def attributes(copy=np.copy, theta=None):
+        def attributes(array=np.copy, theta=None):
             energy = problem.model(problem.solution if theta is None else theta)
             errors, own = history + monitor.losses, energy.visible.parameters
             return {
-                "components_": copy(energy.weights),
-                "intercept_hidden_": copy(energy.hidden_bias),
-                "intercept_visible_": copy(energy.visible_bias),
+                "components_": array(energy.weights),
+                "intercept_hidden_": array(energy.hidden_bias),
+                "intercept_visible_": array(energy.visible_bias),
                 "variance_visible_": None if own is None else np.exp(own),
                 "reconstruction_errors_": errors,
                 "n_iter_": len(errors),
                 "validation_scores_": list(monitor.scores) if monitor.validate else None,
                 "swap_rates_": None,
+                # What callbacks draw does not change what training draws.
+                "random_state_": deepcopy(generator),
                 **problem.attributes(),
             }
 
         shuffling = self.random_state_ if self.shuffle else None
         run_epochs(problem, rows, shuffling, monitor, task, attributes)
         vars(self).update(attributes(np.asarray, monitor.best_theta))
+        self.random_state_ = generator
         self._training_state_ = problem.state
         task.end(attributes)
 
@@ -552,6 +557,38 @@ class RBM(
             **options,
         )
 
+    def _examples(self, X, y):
+        """Rows that a fitted RBM can be inspected with."""
+        data = check_rows(self, X)
+        return Examples(data, data)
+
+    def _inspect(self, data):
+        """Parameters, mean gradients and activations for some rows, of the one layer."""
+        rbm, n = copy(self), data.X.shape[0]
+        # One batch, with the same random numbers each time.
+        rbm.batch_size, rbm._training_state_ = n, None
+        rbm.random_state_ = np.random.RandomState(0)
+        problem, energy = rbm._problem(data.X, None), self._energy()
+        problem.step(np.arange(n), 0.0)
+        gradients = [gradient / n for gradient in problem.gradients]
+        return [
+            {
+                "weights": energy.weights,
+                "biases": energy.hidden_bias,
+                "visible_biases": energy.visible_bias,
+                "weights_gradient": gradients[0],
+                "biases_gradient": gradients[2],
+                "visible_biases_gradient": gradients[1],
+                "activations": self._hidden_means(energy, data.X),
+            }
+        ]
+
+    def _hidden_means(self, energy, data):
+        """Expected states of the hidden units given rows."""
+        return map_blocks(
+            energy.hidden_mean, data, energy.dtype, self._n_features_out, multiplies=True
+        )
+
     def _energy(self):
         """The mathematics of the fitted parameters."""
         visible, hidden = self._units_
@@ -581,10 +618,7 @@ class RBM(
         ValueError
             If X is not a finite 2-d array with ``n_features_in_`` columns.
         """
-        energy, V = self._model_and_data(X)
-        return map_blocks(
-            energy.hidden_mean, V, energy.dtype, self._n_features_out, multiplies=True
-        )
+        return self._hidden_means(*self._model_and_data(X))
 
     def inverse_transform(self, X):
         """Expected states of the visible units given states of the hidden units.

@@ -149,27 +149,36 @@ class StackedRBM(
         check_visible_data(self, data, prototypes[0])
         random_state = check_random_state(self.random_state)
         task = Task.root(self, X, y, max_subtasks=len(sizes))
-        rbms, ascent = [], _Ascent(data)
+        # Those so far, for callbacks.
+        self.rbms_, ascent = [], _Ascent(data)
 
         def attributes():
-            return {"rbms_": list(rbms)}
+            return {"rbms_": list(self.rbms_)}
 
         for i, (size, prototype) in enumerate(zip(sizes, prototypes, strict=True)):
-            below = {"visible": rbms[-1].hidden} if rbms else {}
+            below = {"visible": self.rbms_[-1].hidden} if self.rbms_ else {}
             rbm = clone_with(prototype, random_state, n_components=size, **below)
             layer = task.subtask("layer")
             with layer.begin_for(rbm):
                 rbm.fit(data, sample_weight=sample_weight)
-            rbms.append(rbm)
+            self.rbms_.append(rbm)
             if self.verbose:
                 print(f"[StackedRBM] layer {i + 1}/{len(sizes)}  {size} units", flush=True)
             if layer.end(attributes):
                 break
             if i + 1 < len(sizes):
                 data = ascent.climb(rbm._energy())
-        self.rbms_ = rbms
         task.end(attributes)
         return self
+
+    def _with_part(self, rbm):
+        """As if fit ended with this RBM on those so far."""
+        self.rbms_ = [*self.rbms_, rbm]
+        return self
+
+    def _part_input(self, X):
+        """What the RBM that is being fitted is given of rows X."""
+        return self.transform(X) if self.rbms_ else check_rows(self, X)
 
     def transform(self, X):
         """Expected states of the top hidden units, going up by means.
@@ -520,6 +529,14 @@ class PretrainedMixin:
             self._check_first(rows.X, rbm_list(self.rbm, n_layers)[0])
         else:
             self._check_first(rows.X, RBM() if self.rbm is None else self.rbm)
+
+    def _with_part(self, stack):
+        """What fit has come to with the layers of this stack."""
+        return stack
+
+    def _part_input(self, X):
+        """What the stack that is being fitted is given of rows X."""
+        return check_rows(self, X)
 
     def _pretrain(self, task, rows, rbm, random_state):
         """Set ``stack_`` to a stack fitted to the rows, or to the frozen one."""

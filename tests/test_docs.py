@@ -35,6 +35,7 @@ MODULES = [
     ".datasets",
     ".benchmarks",
     ".likelihood",
+    ".callbacks",
 ]
 
 
