@@ -1,0 +1,422 @@
+"""Two-dimensional codes."""
+
+from string import ascii_uppercase
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.metrics.cluster import contingency_matrix
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
+from threadpoolctl import threadpool_limits
+
+from ._figure import axes_for, class_colors, panels_for
+from ._images import draw_grid, resolve_shape
+from ._models import dense, last_step, take
+
+
+class EmbeddingDisplay:
+    """Codes in the plane, by class, with some of the rows as images beside them.
+
+    The title says how well the classes are apart, so that the eye need not decide: the
+    accuracy of the nearest neighbour, each row left out once, and the purity of as many
+    k-means clusters as there are classes, which is the share of rows that belong to the
+    most frequent class of their cluster. Both are those of the points that are drawn.
+
+    Use :meth:`from_estimator` or :meth:`from_predictions`.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_samples, 2)
+        Where the rows are drawn.
+    y : ndarray of shape (n_samples,) or None, default=None
+        Classes.
+    knn_accuracy : float or None, default=None
+        Accuracy of the nearest neighbour.
+    purity : float or None, default=None
+        Purity of clusters.
+    samples : ndarray of int or None, default=None
+        Rows that are marked by letters and drawn at the sides.
+    images : ndarray of shape (n_columns, len(samples), height, width) or None, \
+            default=None
+        Originals of these rows, and reconstructions where there are any.
+    axis_labels : tuple of str, default=("code 1", "code 2")
+        What the axes show.
+    estimator_name : str or None, default=None
+        Begins the title.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes with the points.
+    figure_ : matplotlib Figure
+    scatters_ : list of PathCollection
+        The points of each class, in the order of the sorted labels.
+    marks_ : list of Text
+        Letters of the chosen rows, from A.
+    image_axes_ : list of matplotlib Axes
+        The left and the right side; empty without ``samples``.
+    images_ : list of AxesImage
+        Images of the two sides.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skdbn.plotting import EmbeddingDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> display = EmbeddingDisplay.from_estimator(
+    ...     PCA(2, random_state=0).fit(X), X, y, samples="class"
+    ... )
+    >>> display.ax_.get_title()
+    'PCA: 1-NN accuracy 0.57, purity 0.58'
+    """
+
+    def __init__(
+        self,
+        points,
+        *,
+        y=None,
+        knn_accuracy=None,
+        purity=None,
+        samples=None,
+        images=None,
+        axis_labels=("code 1", "code 2"),
+        estimator_name=None,
+    ):
+        self.points = points
+        self.y = y
+        self.knn_accuracy = knn_accuracy
+        self.purity = purity
+        self.samples = samples
+        self.images = images
+        self.axis_labels = axis_labels
+        self.estimator_name = estimator_name
+
+    def plot(self, *, ax=None, legend=True, scatter_kw=None):
+        """Draw the points, and the images at their sides.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw, with the images in the same place; None makes a new figure.
+        legend : bool, default=True
+            Whether to name the classes below the points.
+        scatter_kw : dict, default=None
+            Keyword arguments for ``Axes.scatter``.
+
+        Returns
+        -------
+        display : EmbeddingDisplay
+        """
+        self.image_axes_, self.images_ = [], []
+        if self.images is None:
+            ax = axes_for(ax, self, figsize=(6.4, 6.0))
+        else:
+            n_columns = len(self.images)
+            _, [[left, ax, right]] = panels_for(
+                ax, self, (1, 3), (9.6, 6.0), width_ratios=[n_columns, 9, n_columns]
+            )
+            self._draw_images(left, right)
+        self.ax_, self.figure_ = ax, ax.figure
+        self._draw_points(scatter_kw or {})
+        if legend and self.y is not None:
+            ax.legend(
+                loc="upper center",
+                bbox_to_anchor=(0.5, -0.09),
+                ncols=min(10, len(self.scatters_)),
+                columnspacing=0.8,
+                handletextpad=0.0,
+                markerscale=20 / np.sqrt(self._marker_size() * 10),
+                frameon=False,
+            )
+        self.marks_ = [
+            ax.annotate(
+                letter,
+                self.points[row],
+                ha="center",
+                va="center",
+                fontsize="small",
+                bbox={"boxstyle": "circle,pad=0.2", "fc": "white", "ec": "black"},
+            )
+            for letter, row in zip(self._letters(), self._rows(), strict=True)
+        ]
+        return self
+
+    def _rows(self):
+        """The rows that are marked."""
+        return [] if self.samples is None else self.samples
+
+    def _letters(self):
+        """What the marked rows are called: A to Z, then A2 and so on."""
+        return [
+            ascii_uppercase[i % 26] + (str(i // 26 + 1) if i >= 26 else "")
+            for i in range(len(self._rows()))
+        ]
+
+    def _marker_size(self):
+        """Smaller points where there are more."""
+        return float(np.clip(8000 / len(self.points), 2, 20))
+
+    def _draw_points(self, scatter_kw):
+        """Scatter the points class by class, and write what they are."""
+        style = {"s": self._marker_size(), "linewidths": 0} | scatter_kw
+        if self.y is None:
+            self.scatters_ = [self.ax_.scatter(*self.points.T, **style)]
+        else:
+            classes = np.unique(self.y)
+            self.scatters_ = [
+                self.ax_.scatter(
+                    *self.points[self.y == label].T,
+                    **({"color": [color], "label": str(label)} | style),
+                )
+                for label, color in zip(classes, class_colors(len(classes)), strict=True)
+            ]
+        self.ax_.set(
+            xlabel=self.axis_labels[0], ylabel=self.axis_labels[1], title=self._title()
+        )
+
+    def _title(self):
+        """Name and scores."""
+        scores = []
+        if self.knn_accuracy is not None:
+            scores.append(f"1-NN accuracy {self.knn_accuracy:.2f}")
+        if self.purity is not None:
+            scores.append(f"purity {self.purity:.2f}")
+        parts = [self.estimator_name or "", ", ".join(scores)]
+        return ": ".join(part for part in parts if part)
+
+    def _draw_images(self, left, right):
+        """Draw one half of the chosen rows at each side."""
+        half = -(-len(self.samples) // 2)
+        titles = ["original", "recon-\nstructed"][: len(self.images)]
+        data = self.images[0]
+        scale = {"vmin": data.min(), "vmax": data.max()}
+        for ax, part in ((left, slice(half)), (right, slice(half, None))):
+            images = self.images[:, part].swapaxes(0, 1)
+            if not len(images):
+                ax.set_axis_off()
+                continue
+            letters = self._letters()[part]
+            artist = draw_grid(
+                ax, images, row_labels=letters, column_labels=titles, **scale
+            )
+            ax.tick_params(labeltop=True, labelbottom=False, labelsize="small")
+            self.image_axes_.append(ax)
+            self.images_.append(artist)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        samples=None,
+        image_shape=None,
+        name=None,
+        ax=None,
+        legend=True,
+        scatter_kw=None,
+    ):
+        """Draw the codes that a fitted transformer gives rows.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted transformer, such as :class:`~skdbn.DBNAutoencoder`, PCA or UMAP, a
+            network, whose last hidden layer is taken, or a TSNE that was fitted to X. Of a
+            pipeline the last step is shown, with the rows that reach it.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to draw.
+        y : array-like of shape (n_samples,), default=None
+            Their classes. None draws all rows alike, without scores.
+        samples : array-like of int or "class", default=None
+            Rows to mark and to draw as images at the sides, beside their reconstructions
+            where the estimator maps codes back. "class" takes one of each class, the
+            nearest to the median of its points.
+        image_shape : tuple of int, default=None
+            Height and width of the images; None for square ones.
+        name : str, default=None
+            Begins the title; None for the name of the class.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        legend : bool, default=True
+            Whether to name the classes below the points.
+        scatter_kw : dict, default=None
+            Keyword arguments for ``Axes.scatter``.
+
+        Returns
+        -------
+        display : EmbeddingDisplay
+
+        Raises
+        ------
+        ValueError
+            If codes have a single column, y does not hold classes, ``samples`` are not
+            rows of X, or rows are not images of this shape.
+
+        Notes
+        -----
+        Codes of more than two columns are drawn in the plane of their first two principal
+        components, and the axes say so.
+        """
+        model, X = last_step(estimator, X)
+
+        def tables(rows):
+            chosen = take(X, rows)
+            back = [model.reconstruct(chosen, model.code_layer)] if model.maps_back else []
+            return [dense(chosen), *back]
+
+        name = model.name if name is None else name
+        display = cls._prepare(model.code(X), y, samples, tables, image_shape, name)
+        return display.plot(ax=ax, legend=legend, scatter_kw=scatter_kw)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        code,
+        y=None,
+        *,
+        X=None,
+        X_reconstructed=None,
+        samples=None,
+        image_shape=None,
+        name=None,
+        ax=None,
+        legend=True,
+        scatter_kw=None,
+    ):
+        """Draw codes that are there.
+
+        Parameters
+        ----------
+        code : array-like of shape (n_samples, n_components)
+            At least two columns.
+        y : array-like of shape (n_samples,), default=None
+            Classes.
+        X : array-like of shape (n_samples, n_features), default=None
+            The rows that have these codes, needed with ``samples``.
+        X_reconstructed : array-like of shape (n_samples, n_features), default=None
+            Their reconstructions.
+        samples : array-like of int or "class", default=None
+            Rows to mark and to draw as images, see :meth:`from_estimator`.
+        image_shape : tuple of int, default=None
+            Height and width of the images; None for square ones.
+        name : str, default=None
+            Begins the title.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        legend : bool, default=True
+            Whether to name the classes below the points.
+        scatter_kw : dict, default=None
+            Keyword arguments for ``Axes.scatter``.
+
+        Returns
+        -------
+        display : EmbeddingDisplay
+
+        Raises
+        ------
+        ValueError
+            As :meth:`from_estimator`, and if ``samples`` come without X.
+        """
+
+        def tables(rows):
+            if X is None:
+                raise ValueError("samples are drawn as images of X, which must be given.")
+            given = [X] if X_reconstructed is None else [X, X_reconstructed]
+            check_consistent_length(code, *given)
+            return [check_array(table)[rows] for table in given]
+
+        display = cls._prepare(code, y, samples, tables, image_shape, name)
+        return display.plot(ax=ax, legend=legend, scatter_kw=scatter_kw)
+
+    @classmethod
+    def _prepare(cls, code, y, samples, tables, image_shape, name):
+        """The display of codes; ``tables(rows)`` gives originals and reconstructions."""
+        points, labels = _in_the_plane(code)
+        y = _check_classes(points, y)
+        chosen = _choose(samples, points, y)
+        return cls(
+            points,
+            y=y,
+            **_scores(points, y),
+            samples=chosen,
+            images=None if chosen is None else _as_images(tables(chosen), image_shape),
+            axis_labels=labels,
+            estimator_name=name,
+        )
+
+
+def _in_the_plane(code):
+    """Two columns for codes of two or more, and what they are."""
+    code = check_array(dense(code), ensure_min_samples=2)
+    n_columns = code.shape[1]
+    if n_columns < 2:
+        raise ValueError("A code to draw in the plane needs two columns or more, got 1.")
+    if n_columns == 2:
+        return code, ("code 1", "code 2")
+    labels = tuple(f"principal component {i} of {n_columns} columns" for i in (1, 2))
+    return PCA(2, svd_solver="full").fit_transform(code), labels
+
+
+def _check_classes(points, y):
+    """Labels as an array, one for each point."""
+    if y is None:
+        return None
+    y = column_or_1d(y)
+    check_consistent_length(points, y)
+    check_classification_targets(y)
+    return y
+
+
+def _scores(points, y):
+    """How well the classes are apart."""
+    if y is None:
+        return {}
+    neighbors = NearestNeighbors(n_neighbors=1).fit(points)
+    nearest = neighbors.kneighbors(return_distance=False)[:, 0]
+    n_clusters = min(len(np.unique(y)), len(np.unique(points, axis=0)))
+    # Beside other jobs, OpenMP's threads take a hundred times as long as one for this.
+    with threadpool_limits(1, user_api="openmp"):
+        clusters = KMeans(n_clusters, n_init=10, random_state=0).fit_predict(points)
+    pure = contingency_matrix(y, clusters).max(axis=0).sum()
+    return {
+        "knn_accuracy": float(np.mean(y[nearest] == y)),
+        "purity": float(pure / len(y)),
+    }
+
+
+def _choose(samples, points, y):
+    """Indices of the rows to mark, or None."""
+    if samples is None:
+        return None
+    if isinstance(samples, str):
+        if samples != "class" or y is None:
+            raise ValueError(
+                "samples must be indices of rows, or 'class', which needs y, got "
+                f"{samples!r}{' without y' if y is None else ''}."
+            )
+        return np.array([_most_typical(points, y == label) for label in np.unique(y)])
+    samples = np.asarray(samples)
+    n = len(points)
+    if samples.ndim != 1 or samples.dtype.kind not in "iu" or not len(samples):
+        raise ValueError(f"samples must be a list of indices of rows, got {samples!r}.")
+    if samples.min() < -n or samples.max() >= n:
+        raise ValueError(f"samples must be indices of {n} rows, got {samples.tolist()}.")
+    return samples % n
+
+
+def _most_typical(points, members):
+    """Index of the member nearest to the median of all."""
+    rows = np.flatnonzero(members)
+    own = points[rows]
+    return rows[np.square(own - np.median(own, axis=0)).sum(axis=1).argmin()]
+
+
+def _as_images(tables, image_shape):
+    """Rows of some tables as images, in one array."""
+    shape = resolve_shape(image_shape, tables[0].shape[1])
+    return np.stack([np.reshape(table, (-1, *shape)) for table in tables])
