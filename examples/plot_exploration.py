@@ -91,7 +91,7 @@ network.set_callbacks(recorder).fit(X, y)
 print(f"accuracy on test images {network.score(X_test, y_test):.3f}")
 
 WeightDisplay.from_recorder(recorder)
-GradientFlowDisplay.from_recorder(recorder)
+GradientFlowDisplay.from_recorder(recorder, n_times=3)
 plt.show()
 
 # %%
@@ -146,6 +146,8 @@ given = np.full((10, X.shape[1] + 10), np.nan, dtype=X.dtype)
 given[:, X.shape[1] :] = np.eye(10)
 draws = joint.sample(80, X_given=given, n_chains=10, n_steps=500, thin=100)
 images = joint.reconstruct(draws)[:, : X.shape[1]]  # means, for grey levels
-display = SampleDisplay.from_predictions(images.reshape(8, 10, -1).swapaxes(0, 1))
+display = SampleDisplay.from_predictions(
+    images.reshape(8, 10, -1).swapaxes(0, 1), steps=list(range(500, 1300, 100))
+)
 display.ax_.set_yticks(display.ax_.get_yticks(), labels=range(10))
 plt.show()
