@@ -26,7 +26,8 @@ from ._noise import Dropout, GaussianNoise, Noise
 from ._params import named, resolve
 from ._random import Stream
 from ._sklearn import DocumentedMixin, Interval, Options, StrOptions, fit_method
-from ._training import Monitor, Task, run_epochs, run_full_batch
+from ._tasks import Task
+from ._training import Monitor, run_epochs, run_full_batch
 from .activations import ACTIVATIONS, Logistic
 from .optimizers import SOLVERS, FullBatchOptimizer, MiniBatchOptimizer, Optimizer
 from .schedules import Schedule
@@ -117,13 +118,15 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, BaseEstimator, ABC):
         """Fit, from start parameters or, with ``warm_start``, from those there are."""
         keep = self.warm_start and hasattr(self, "coefs_")
         data = self._check_data(X, y, sample_weight, reset=not keep)
+        origin = (X, y, sample_weight, held_out, X_unlabeled, self.coefs_ if keep else None)
         held_out = self._check_held_out(*held_out)
         rows = data
         if X_unlabeled is not None:
             rows = with_more_rows(data, check_rows(self, X_unlabeled))
         self._check_before_pretraining(data, rows, held_out, keep)
-        random_state = check_random_state(self.random_state)
-        task = Task.root(self, X, y, max_subtasks=self._max_subtasks(self.max_iter))
+        max_subtasks = self._max_subtasks(self.max_iter)
+        task = Task.root(self, X, y, max_subtasks, origin=origin)
+        random_state = task.begin_random(check_random_state(self.random_state))
         network = (
             self._network()
             if keep
@@ -177,7 +180,7 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, BaseEstimator, ABC):
         """End the callback tasks of a fit."""
         if training is not task:
             training.end(attributes)
-        task.end(attributes)
+        task.end_fit(attributes)
         return self
 
     # -- what is checked before anything takes time --------------------------------------

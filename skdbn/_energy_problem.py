@@ -81,6 +81,7 @@ class EnergyProblem:
         self.gradients = views(self.gradient, self._shapes)
         self.sampler = sampler
         self.schedule = learning_rate
+        self.n_lowered = 0
         self.optimizer = SGD(momentum, nesterov=False)
         self.penalty = penalty
         self.center = center
@@ -172,6 +173,7 @@ class EnergyProblem:
         """Lower the learning rate, if it is one that can be; returns whether it was."""
         lowered = self.schedule.lowered()
         self.schedule = lowered or self.schedule
+        self.n_lowered += lowered is not None
         return lowered is not None
 
     def is_sound(self):
@@ -200,6 +202,31 @@ class EnergyProblem:
         if self.average:
             self.state["average"] = self.theta.copy()
         self.followed = self._followed_energy()
+
+    def get_state(self):
+        """All that changes while training."""
+        own = {"theta", "memories"}
+        return {
+            "theta": self.theta,
+            "memories": self.phases.memories,
+            "streams": [stream.get_state() for stream in self.phases.streams],
+            "rest": {k: v for k, v in self.state.items() if k not in own},
+            "n_lowered": self.n_lowered,
+        }
+
+    def set_state(self, state):
+        """Go on from there."""
+        self.theta[:] = state["theta"]
+        # In place: the parts of a batch have them too.
+        for memory, kept in zip(self.phases.memories, state["memories"], strict=True):
+            memory.clear()
+            memory.update(kept)
+        for stream, kept in zip(self.phases.streams, state["streams"], strict=True):
+            stream.set_state(kept)
+        self.state.update(state["rest"])
+        self.followed = self._followed_energy()
+        for _ in range(state["n_lowered"]):
+            self.lower_rate()
 
     def step(self, rows, t):
         """Change the parameters for some rows; returns their reconstruction error."""

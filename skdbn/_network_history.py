@@ -4,18 +4,16 @@ import numpy as np
 
 
 class Validation:
-    """Scores what training has come to on held-out rows, and keeps the losses there."""
+    """Score and loss on held-out rows of what training has come to."""
 
     def __init__(self, evaluate, problem, data):
         self.evaluate = evaluate
         self.problem = problem
         self.data = data
-        self.losses = []
 
     def __call__(self):
         score, loss = self.evaluate(self.problem.network, self.data)
-        self.losses.append(float(loss))
-        return float(score)
+        return float(score), float(loss)
 
 
 def describe(problem, history):
@@ -43,6 +41,6 @@ def history_of(monitor, validation, earlier=()):
         "loss_curve_": losses,
         "best_loss_": None if monitor.by_score or not losses else min(losses),
         "validation_scores_": scores,
-        "validation_loss_curve_": list(validation.losses) if validation else None,
+        "validation_loss_curve_": list(monitor.held_out_losses) if validation else None,
         "best_validation_score_": max(scores, default=None) if validation else None,
     }

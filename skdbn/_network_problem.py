@@ -80,6 +80,7 @@ class NetworkProblem:
         self.data, self.rows = data, rows
         self.solver = solver
         self.learning_rates = learning_rates
+        self.n_lowered = 0
         self.max_norm = max_norm
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -116,6 +117,7 @@ class NetworkProblem:
         lowered = [rate.lowered() for rate in self.learning_rates]
         pairs = zip(lowered, self.learning_rates, strict=True)
         self.learning_rates = [new or old for new, old in pairs]
+        self.n_lowered += any(lowered)
         return any(lowered)
 
     @property
@@ -144,6 +146,31 @@ class NetworkProblem:
             # A copy, as the solution itself is the user's, who may change it.
             left = deepcopy(left) | {"theta": self.theta}
         return {**left, "frozen": self.backprop.frozen}
+
+    def get_state(self):
+        """All that changes while training."""
+        noise = self.backprop.noise
+        return {
+            "theta": self.theta,
+            "solver": {
+                k: v for k, v in self.state.items() if k not in self.solver.work_space
+            },
+            "frozen": sorted(self.backprop.frozen),
+            "n_evaluations": self.backprop.n_evaluations,
+            "n_lowered": self.n_lowered,
+            "noise": noise and noise.stream.get_state(),
+        }
+
+    def set_state(self, state):
+        """Go on from there."""
+        self.theta[:] = state["theta"]
+        self.backprop.freeze(state["frozen"])
+        self.backprop.n_evaluations = state["n_evaluations"]
+        self.state.update(state["solver"])
+        for _ in range(state["n_lowered"]):
+            self.lower_rate()
+        if state["noise"]:
+            self.backprop.noise.stream.set_state(state["noise"])
 
     def step(self, rows, t):
         """Make a step of the optimiser on a batch; returns the loss before it."""

@@ -20,6 +20,14 @@ class Stream:
         self.position += int(n)
         return start, self.key
 
+    def get_state(self):
+        """All of it."""
+        return {"key": self.key, "position": self.position}
+
+    def set_state(self, state):
+        """Go on from there."""
+        vars(self).update(state)
+
 
 def _draw_key(random_state):
     """Draw a key of the form Widynski asks for: distinct non-zero hex digits, odd."""

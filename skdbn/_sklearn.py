@@ -6,6 +6,7 @@ They are what scikit-learn's own estimators are written with and have been stabl
 
 import copy
 import functools
+import sys
 
 import numpy as np
 from sklearn.base import _fit_context
@@ -18,12 +19,15 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _check_sample_weight
 
+from ._interrupts import interruption
+
 __all__ = [
     "DocumentedMixin",
     "HasMethods",
     "Interval",
     "Options",
     "StrOptions",
+    "callbacks_of",
     "check_sample_weight",
     "fit_method",
     "validate_parameter_constraints",
@@ -50,7 +54,7 @@ def check_sample_weight(sample_weight, X):
 
 
 def fit_method(method):
-    """Decorate a fit: parameters are checked, callbacks cared for, a failure undone.
+    """Decorate a fit: parameters checked, callbacks cared for, Ctrl-C and failures too.
 
     A fit that raises leaves the fitted attributes as it found them: an estimator that was
     not fitted before is not, and one that was keeps the earlier fit.
@@ -70,7 +74,16 @@ def fit_method(method):
             raise
 
     # Objects inside an estimator come from the user: their parameters are to be checked.
-    return _fit_context(prefer_skip_nested_validation=False)(all_or_nothing)
+    checked = _fit_context(prefer_skip_nested_validation=False)(all_or_nothing)
+
+    @functools.wraps(checked)
+    def interruptible(estimator, *args, **kwargs):
+        def fit():
+            return checked(estimator, *args, **kwargs)
+
+        return interruption.wrap(fit, estimator, sys._getframe(1))
+
+    return interruptible
 
 
 # What scikit-learn's callbacks leave on an estimator, for good or during a fit.
@@ -80,6 +93,11 @@ _CALLBACK_ATTRIBUTES = (
     "_callback_fit_ctx",
     "_parent_callback_ctx",
 )
+
+
+def callbacks_of(estimator):
+    """The callbacks that are set on an estimator."""
+    return getattr(estimator, "_skl_callbacks", [])
 
 
 def without_callbacks(estimator):

@@ -5,6 +5,8 @@ What is trained is a *problem*: an object with
 - ``theta``, the flat array of the parameters, and ``solution``, the one to keep, which is
   the same or an average,
 - ``restore(theta)``, which goes back to earlier parameters,
+- ``get_state()`` and ``set_state(state)``: all that changes while training, as arrays and
+  numbers in dicts and lists, from which training goes on bit for bit,
 - ``is_sound()``, which says whether the parameters can be used,
 - ``batch_size`` and ``learning_rate(t, max_iter)``; ``back_off(factor)`` multiplies the
   latter, if the monitor is to back off, and ``lower_rate()`` lowers it when patience has
@@ -15,68 +17,18 @@ What is trained is a *problem*: an object with
 
 import time
 import warnings
-from contextlib import contextmanager
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches, shuffle
 
+from ._interrupts import interruption
 from ._threads import serial_products
 
 # A loss so many times that of the first batch is divergence, even while it is finite.
 _EXPLODED = 1e4
 # By how much a rate is lowered after divergence, and how often.
 _BACK_OFF, _MOST_BACK_OFFS = 0.1, 5
-
-
-class Task:
-    """A node of the tree of callback tasks, with what callbacks may ask for.
-
-    Parameters
-    ----------
-    estimator : estimator with callback support
-    context : sklearn.callback.CallbackContext
-    X, y : the data as the user gave them
-    """
-
-    def __init__(self, estimator, context, X, y):
-        self.estimator = estimator
-        self.context = context
-        # An unsupervised estimator is its own target: scorers are called with (X, y).
-        self.data = {"X": X, "y": X if y is None else y}
-
-    @classmethod
-    def root(cls, estimator, X, y, max_subtasks):
-        """Open the task of a whole fit."""
-        context = estimator._init_callback_context(max_subtasks=max_subtasks)
-        return cls(estimator, context, X, y).begin()
-
-    def subtask(self, name, max_subtasks=0):
-        """Make the next task below this one, which is still to begin."""
-        context = self.context.subcontext(task_name=name, max_subtasks=max_subtasks)
-        return Task(self.estimator, context, **self.data)
-
-    def begin(self):
-        """Tell the callbacks that the task begins."""
-        self.context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
-        return self
-
-    def end(self, attributes=None):
-        """Tell the callbacks that the task has ended; returns whether one says stop.
-
-        ``attributes`` is a function that returns the fitted attributes so far as a dict.
-        """
-        return self.context.call_on_fit_task_end(
-            estimator=self.estimator, reconstruction_attributes=attributes, **self.data
-        )
-
-    @contextmanager
-    def begin_for(self, estimator):
-        """Begin the task, which stands for the fit of a sub-estimator in the context."""
-        # Inside, as callbacks that are handed on are told by the sub-estimator.
-        with self.context.propagate_callback_context(estimator):
-            self.begin()
-            yield
 
 
 class Monitor:
@@ -97,7 +49,7 @@ class Monitor:
         A negative one bears what is worse than the best by no more than that; with None
         any improvement counts, and only that.
     validate : callable, default=None
-        Score on held-out rows, larger is better.
+        Returns the score on held-out rows, larger is better, and the loss there or None.
     by_score : bool, default=True
         Whether the score, if there is one, decides instead of the loss, and the parameters
         with the best one are kept, or those that were last borne.
@@ -106,6 +58,9 @@ class Monitor:
     back_off : bool, default=False
         Whether to go on after divergence with a smaller learning rate.
     """
+
+    # What changes from epoch to epoch.
+    _changing = ("losses", "scores", "held_out_losses", "best", "best_theta", "waited")
 
     def __init__(
         self,
@@ -134,9 +89,10 @@ class Monitor:
         self.back_off = back_off
         self.losses = []
         self.scores = []
+        self.held_out_losses = []
         self.best = -np.inf
         self.best_theta = None
-        self._waited = 0
+        self.waited = 0
         self._start = time.perf_counter()
 
     def update(self, loss, theta):
@@ -145,22 +101,41 @@ class Monitor:
         text = f"{self.quantity} {loss:.6g}"
         value = -loss
         if self.validate is not None:
-            self.scores.append(self.validate())
+            score, held_out_loss = self.validate()
+            self.scores.append(score)
+            self.held_out_losses.append(held_out_loss)
             text += f"  validation score {self.scores[-1]:.6g}"
             value = self.scores[-1] if self.by_score else value
         worse = value < self.best + self.tol
         worse |= self.any_improvement and value == self.best
-        self._waited = self._waited + 1 if worse else 0
-        if value > self.best or (self.tol < 0 and self._waited == 0):
+        self.waited = self.waited + 1 if worse else 0
+        if value > self.best or (self.tol < 0 and self.waited == 0):
             self.best = max(value, self.best)
             self.best_theta = theta.copy() if self.by_score else None
         if self.epochs.start + len(self.losses) <= self.grace:
-            self._waited = 0
+            self.waited = 0
         self._report(text)
-        if self.patience is None or self._waited <= self.patience:
+        if self.patience is None or self.waited <= self.patience:
             return False
-        self._waited = 0  # if training goes on all the same
+        self.waited = 0  # if training goes on all the same
         return True
+
+    def get_state(self):
+        """What a fit needs to go on from here."""
+        return {name: getattr(self, name) for name in self._changing}
+
+    def set_state(self, state):
+        """Go on from there."""
+        vars(self).update(state)
+
+    @property
+    def left(self):
+        """The epochs that are still to be run."""
+        return self.epochs[len(self.losses) :]
+
+    def where(self, epoch):
+        """Name an epoch, for messages."""
+        return f"epoch {epoch + 1} of {self.max_iter} of {self.name}"
 
     def _report(self, text):
         """Print the verbose line of an epoch."""
@@ -198,52 +173,113 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
     attributes : callable
         Returns the fitted attributes so far.
     """
-    batches = list(gen_batches(len(rows), problem.batch_size))
-    finite, limit = problem.theta.copy(), None
-    n_back_offs = _MOST_BACK_OFFS if monitor.back_off else 0
-    for epoch in monitor.epochs:
-        subtask = task.subtask("epoch").begin()
-        while True:
-            if shuffling is not None:
-                rows = shuffle(rows, random_state=shuffling)
-            losses = _run_batches(problem, rows, batches, epoch)
-            if limit is None:
-                limit = _EXPLODED * max(losses[0] / problem.batch_size, 1.0)
-            loss = sum(losses) / len(rows)
-            if np.isfinite(loss) and loss <= limit and problem.is_sound():
-                break
-            problem.restore(finite)
-            rate = problem.learning_rate(epoch, monitor.max_iter)
-            _warn_diverged(monitor.name, epoch, _advice(rate, n_back_offs > 0))
-            if n_back_offs == 0:
-                subtask.end(attributes)
-                return True
-            problem.back_off(_BACK_OFF)
-            n_back_offs -= 1
-        finite[:] = problem.theta
-        done = monitor.update(loss, problem.solution) and not problem.lower_rate()
-        if subtask.end(attributes) or done:
+    loop = _Loop(problem, rows, shuffling, monitor)
+    parts = {"problem": problem, "loop": loop, "monitor": monitor}
+    if not (task.resume(parts) or interruption.requested):
+        # Early, so that a disk that cannot be written to is told before the first epoch.
+        task.keep(parts, f"the start of {monitor.name}")
+    for epoch in monitor.left:
+        if loop.stopped or _interrupted(monitor, epoch):
             return True
-    return False
+        subtask = task.subtask("epoch").begin()
+        loss = loop.run(epoch)
+        if loss is None:
+            # Of an epoch that was not finished there is nothing to tell.
+            subtask.end(None if _interrupted(monitor, epoch) else attributes)
+            return True
+        done = monitor.update(loss, problem.solution) and not problem.lower_rate()
+        loop.stopped = subtask.end(attributes) or done
+        final = loop.stopped or not monitor.left
+        task.keep(parts, monitor.where(epoch), final)
+    return loop.stopped
 
 
-def _run_batches(problem, rows, batches, epoch):
-    """Make a step for each batch; returns their summed losses."""
-    losses = []
-    with serial_products:  # once, not in each step
-        for i, batch in enumerate(batches):
-            loss = problem.step(rows[batch], epoch + i / len(batches))
-            losses.append(loss * (batch.stop - batch.start))
-    return losses
+def _interrupted(monitor, epoch):
+    """Whether Ctrl-C was pressed, which is noted."""
+    if interruption.requested:
+        interruption.noticed(f"in {monitor.where(epoch)}")
+    return interruption.requested
+
+
+class _Loop:
+    """The loop over mini-batches, and what it needs to go on with the next epoch."""
+
+    def __init__(self, problem, rows, shuffling, monitor):
+        self.problem = problem
+        self.rows = rows
+        self.shuffling = shuffling
+        self.monitor = monitor
+        self.batches = list(gen_batches(len(rows), problem.batch_size))
+        self.finite = problem.theta.copy()
+        self.limit = None
+        self.n_back_offs = _MOST_BACK_OFFS if monitor.back_off else 0
+        self.stopped = False
+
+    def run(self, epoch):
+        """Run an epoch; returns its loss, or None if it came to nothing."""
+        while True:
+            if self.shuffling is not None:
+                self.rows = shuffle(self.rows, random_state=self.shuffling)
+            losses = self._run_batches(epoch)
+            if len(losses) < len(self.batches):  # interrupted
+                if not self.problem.is_sound():
+                    self.problem.restore(self.finite)
+                return None
+            if self.limit is None:
+                first = losses[0] / self.problem.batch_size
+                self.limit = _EXPLODED * max(first, 1.0)
+            loss = sum(losses) / len(self.rows)
+            if np.isfinite(loss) and loss <= self.limit and self.problem.is_sound():
+                self.finite[:] = self.problem.theta
+                return loss
+            self.problem.restore(self.finite)
+            rate = self.problem.learning_rate(epoch, self.monitor.max_iter)
+            advice = _advice(rate, self.n_back_offs > 0)
+            _warn_diverged(self.monitor.name, epoch, advice)
+            if self.n_back_offs == 0:
+                return None
+            self.problem.back_off(_BACK_OFF)
+            self.n_back_offs -= 1
+
+    def _run_batches(self, epoch):
+        """Make a step for each batch, or till Ctrl-C; returns their summed losses."""
+        losses, rows = [], self.rows
+        with serial_products:  # once, not in each step
+            for i, batch in enumerate(self.batches):
+                if interruption.requested:
+                    break
+                loss = self.problem.step(rows[batch], epoch + i / len(self.batches))
+                losses.append(loss * (batch.stop - batch.start))
+        return losses
+
+    def get_state(self):
+        """What the next epoch needs."""
+        drawn = self.shuffling and self.shuffling.get_state(legacy=False)
+        state = {name: getattr(self, name) for name in ("limit", "n_back_offs", "stopped")}
+        return {**state, "rows": self.rows, "shuffling": drawn}
+
+    def set_state(self, state):
+        """Go on from there, with the problem where it was."""
+        state = dict(state)
+        drawn = state.pop("shuffling")
+        if drawn is not None:
+            self.shuffling.set_state(drawn)
+        vars(self).update(state)
+        self.finite[:] = self.problem.theta
 
 
 def run_full_batch(problem, monitor, task, attributes):
     """Train a problem with an optimiser that sees all rows at once."""
     start = problem.theta.copy()
+    # The optimiser cannot go on in the middle: what is kept is the end.
+    parts = {"problem": problem, "monitor": monitor}
+    if task.resume(parts) or _interrupted(monitor, 0):
+        return
 
     def after_iteration(loss):
         monitor.update(loss, problem.solution)
-        return task.subtask("iteration").begin().end(attributes)
+        said_stop = task.subtask("iteration").begin().end(attributes)
+        return said_stop or _interrupted(monitor, len(monitor.losses) - 1)
 
     with serial_products:  # SciPy's part has products too
         converged, loss = problem.minimize(monitor.tol, after_iteration)
@@ -253,6 +289,8 @@ def run_full_batch(problem, monitor, task, attributes):
         _warn_diverged(monitor.name, len(monitor.losses), advice)
     elif not converged:
         monitor.not_converged()
+    if not interruption.requested:
+        task.keep(parts, f"the end of {monitor.name}", final=True)
 
 
 def _advice(rate, goes_on):

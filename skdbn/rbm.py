@@ -41,7 +41,8 @@ from ._sklearn import (
     check_sample_weight,
     fit_method,
 )
-from ._training import Monitor, Task, run_epochs
+from ._tasks import Task
+from ._training import Monitor, run_epochs
 from .regularization import Sparsity
 from .samplers import SAMPLERS, Sampler
 from .schedules import SCHEDULES, Schedule, as_schedule
@@ -350,13 +351,17 @@ class RBM(
         data, sample_weight = self._check_data(X, sample_weight, reset=not keep)
         if keep:
             self._check_unchanged()
+        origin = (X, sample_weight, self.components_ if keep else None)
+        task = Task.root(self, X, y, max_subtasks=self.max_iter, origin=origin)
+        if keep:
+            self.random_state_ = task.begin_random(self.random_state_)
             mean = column_means(data, sample_weight)
             self._visible_mean_ = mean.astype(self.dtype)
             self._training_state_ = None
         else:
-            self._initialize(data, sample_weight)
+            self._initialize(task, data, sample_weight)
         self.reconstruction_errors_ = []
-        self._train(X, y, data, sample_weight, range(self.max_iter))
+        self._train(task, data, sample_weight, range(self.max_iter))
         # Only partial_fit goes on with it; it is twice the size of the parameters.
         self._training_state_ = None
         return self
@@ -390,13 +395,14 @@ class RBM(
         """
         first = not hasattr(self, "components_")
         data, sample_weight = self._check_data(X, sample_weight, reset=first)
-        if first:
-            self._initialize(data, sample_weight)
-        else:
+        if not first:
             self._check_unchanged()
+        task = Task.root(self, X, y, max_subtasks=1)
+        if first:
+            self._initialize(task, data, sample_weight)
         n_done = len(self.reconstruction_errors_)
         epochs = range(n_done, n_done + 1)
-        self._train(X, y, data, sample_weight, epochs, stopping=False)
+        self._train(task, data, sample_weight, epochs, stopping=False)
         return self
 
     def _check_data(self, X, sample_weight, reset):
@@ -427,9 +433,9 @@ class RBM(
         units = self.visible, self.hidden
         return tuple(clone(resolve(unit, UNITS)) for unit in units)
 
-    def _initialize(self, data, sample_weight):
+    def _initialize(self, task, data, sample_weight):
         """Set the parameters that training starts from (Hinton 2010, section 8)."""
-        self.random_state_ = check_random_state(self.random_state)
+        self.random_state_ = task.begin_random(check_random_state(self.random_state))
         # Kept, so that later changes of parameters do not change the fitted model.
         self._units_ = self._resolve_units()
         shape = (self.n_components, data.shape[1])
@@ -453,9 +459,8 @@ class RBM(
         self._visible_mean_ = mean.astype(self.dtype)
         self._training_state_ = None
 
-    def _train(self, X, y, data, sample_weight, epochs, stopping=True):
+    def _train(self, task, data, sample_weight, epochs, stopping=True):
         """Run epochs from the fitted parameters and store the new ones."""
-        task = Task.root(self, X, y, max_subtasks=len(epochs))
         problem = self._problem(data, sample_weight)
         rows, monitor = self._monitor(problem, epochs, stopping)
         history, generator = self.reconstruction_errors_, self.random_state_
@@ -482,7 +487,7 @@ class RBM(
         vars(self).update(attributes(np.asarray, monitor.best_theta))
         self.random_state_ = generator
         self._training_state_ = problem.state
-        task.end(attributes)
+        task.end_fit(attributes)
 
     def _problem(self, data, sample_weight):
         """What the loop is to train, with the parameters' names turned into objects."""
@@ -543,7 +548,7 @@ class RBM(
                 for part in (held_out, trained)
             ]
             options = {
-                "validate": lambda: score(problem.model(problem.solution), *parts),
+                "validate": lambda: (score(problem.model(problem.solution), *parts), None),
                 "patience": self.n_iter_no_change - 1,
                 "tol": -self.tol if gap else self.tol,
             }

@@ -28,7 +28,7 @@ from ._generation import Plan, answer_dtype
 from ._params import clone_with, resolve
 from ._partition import lower_bound
 from ._sklearn import DocumentedMixin, Interval, fit_method
-from ._training import Task
+from ._tasks import Task
 from .rbm import RBM
 from .units import UNITS
 
@@ -147,8 +147,9 @@ class StackedRBM(
         prototypes = rbm_list(self.rbm, len(sizes))
         data = check_rows(self, X, reset=True)
         check_visible_data(self, data, prototypes[0])
-        random_state = check_random_state(self.random_state)
-        task = Task.root(self, X, y, max_subtasks=len(sizes))
+        origin = (X, sample_weight)
+        task = Task.root(self, X, y, max_subtasks=len(sizes), origin=origin)
+        random_state = task.begin_random(check_random_state(self.random_state))
         # Those so far, for callbacks.
         self.rbms_, ascent = [], _Ascent(data)
 
@@ -168,7 +169,7 @@ class StackedRBM(
                 break
             if i + 1 < len(sizes):
                 data = ascent.climb(rbm._energy())
-        task.end(attributes)
+        task.end_fit(attributes)
         return self
 
     def _with_part(self, rbm):
