@@ -16,3 +16,6 @@ _DIGEST = hashlib.sha256(b"".join(_KERNELS)).hexdigest()[:16]
 os.environ.setdefault(
     "NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"skdbn-test-kernels-{_DIGEST}")
 )
+
+# Figures are drawn without a window.
+os.environ.setdefault("MPLBACKEND", "Agg")

@@ -36,6 +36,7 @@ MODULES = [
     ".benchmarks",
     ".likelihood",
     ".callbacks",
+    ".plotting",
 ]
 
 

@@ -2,7 +2,8 @@
 
 from .activation import ActivationDisplay
 from .animation import animate
-from .curves import LearningCurveDisplay, OptimizerComparisonDisplay
+from .comparison import OptimizerComparisonDisplay
+from .curves import LearningCurveDisplay
 from .data import ClassMeanDisplay, PixelHistogramDisplay
 from .embedding import EmbeddingDisplay
 from .filters import FilterDisplay

@@ -91,6 +91,7 @@ class Model:
 
     def reconstruct(self, X, n_layers):
         """Rows after going up some layers, and down again."""
+        self.check_layer(n_layers)
         return self.decode(self.activations(X)[n_layers - 1], n_layers)
 
     def parameters(self):
@@ -195,6 +196,8 @@ class NetworkModel(LayeredModel):
         return self.depth - 1
 
     def code(self, X):
+        if hasattr(self.estimator, "transform"):  # block by block
+            return self.estimator.transform(X)
         return self.activations(X)[self.code_layer - 1]
 
     def activations(self, X):
@@ -260,11 +263,10 @@ def model_of(estimator):
     return Model(estimator)
 
 
-for _kinds, _model in (
-    ((BernoulliRBM,), BernoulliRBMModel),
-    ((RBM, StackedRBM), StackModel),
-    ((BaseNetwork, MLPClassifier, MLPRegressor), NetworkModel),
-    ((DBNAutoencoder,), AutoencoderModel),
-):
-    for _kind in _kinds:
-        model_of.register(_kind, _model)
+model_of.register(BernoulliRBM, BernoulliRBMModel)
+model_of.register(RBM, StackModel)
+model_of.register(StackedRBM, StackModel)
+model_of.register(BaseNetwork, NetworkModel)
+model_of.register(MLPClassifier, NetworkModel)
+model_of.register(MLPRegressor, NetworkModel)
+model_of.register(DBNAutoencoder, AutoencoderModel)

@@ -13,7 +13,7 @@ class ActivationDisplay:
 
     Units of a hidden layer have no places: they fill an image that is about square, line
     by line. Each panel has a scale of colours of its own, which is written below it;
-    values of both signs are coloured symmetrically about zero.
+    with negative values it is symmetric about zero.
 
     Use :meth:`from_estimator`.
 
@@ -78,7 +78,9 @@ class ActivationDisplay:
         """
         n_images = len(self.activations)
         n_panels = n_images + (self.probabilities is not None)
-        self.bounding_ax_, grid = panels_for(ax, self, (1, n_panels), (2.2 * n_panels, 2.6))
+        self.bounding_ax_, grid = panels_for(
+            ax, self, (1, n_panels), (2.3 * n_panels, 2.6), wspace=0.1
+        )
         self.figure_ = self.bounding_ax_.figure
         self.axes_ = grid[0].tolist()
         self.ims_ = [
@@ -99,7 +101,7 @@ class ActivationDisplay:
     def _draw_layer(self, ax, values, shape, title, im_kw):
         """Draw the values of a layer as an image."""
         image = near_square(values) if shape is None else values.reshape(shape)
-        signed = bool(values.min() < 0 < values.max())
+        signed = bool(values.min() < 0)
         ax.set_title(title, fontsize="medium")
         ax.set_xlabel(f"{values.min():.2g} to {values.max():.2g}", fontsize="small")
         return draw_grid(ax, image[None, None], signed=signed, **im_kw)

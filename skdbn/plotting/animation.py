@@ -1,5 +1,6 @@
 """Training as a film."""
 
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -78,8 +79,8 @@ def animate(snapshots, display, path, *, fps=10, figsize=None, dpi=100, hold=2.0
     """
     plt = pyplot("animate")
     snapshots, path = list_of(snapshots), Path(path)
-    check_scalar(fps, "fps", (int, float), min_val=0, include_boundaries="neither")
-    check_scalar(hold, "hold", (int, float), min_val=0)
+    check_scalar(fps, "fps", Real, min_val=0, include_boundaries="neither")
+    check_scalar(hold, "hold", Real, min_val=0)
     if not snapshots:
         raise ValueError("There are no snapshots to animate.")
     writer = _writer(path, fps)

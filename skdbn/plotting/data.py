@@ -1,5 +1,7 @@
 """A first look at data: mean images and histograms of values."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils import check_scalar
 from sklearn.utils.multiclass import check_classification_targets
@@ -68,6 +70,7 @@ class ClassMeanDisplay:
         display : ClassMeanDisplay
         """
         shape = resolve_shape(self.image_shape, self.means.shape[1])
+        check_scalar(n_columns, "n_columns", Integral, min_val=1)
         n_columns = min(n_columns, len(self.means))
         n_lines = -(-len(self.means) // n_columns)
         self.bounding_ax_, self.axes_ = panels_for(
@@ -223,7 +226,7 @@ class PixelHistogramDisplay:
         ValueError
             If X is not finite, or y does not hold classes.
         """
-        check_scalar(bins, "bins", int, min_val=1)
+        check_scalar(bins, "bins", Integral, min_val=1)
         X = dense(X)
         edges = np.histogram_bin_edges(X, bins)
         groups = {"all": X} if y is None else _by_class(X, y)

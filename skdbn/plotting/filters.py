@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from sklearn.utils import check_scalar
 
 from ._figure import panels_for
 from ._images import draw_grid, grid_of, resolve_shape
@@ -97,7 +98,9 @@ class FilterDisplay:
             "mean of the data": self.mean_image,
         }
         sides = {name: image for name, image in sides.items() if image is not None}
-        n_columns = n_columns or int(np.ceil(len(self.filters) ** 0.5))
+        if n_columns is None:
+            n_columns = int(np.ceil(len(self.filters) ** 0.5))
+        check_scalar(n_columns, "n_columns", Integral, min_val=1)
         self.bounding_ax_, grid = panels_for(
             ax,
             self,

@@ -1,6 +1,7 @@
 """Weights, biases and their gradients, layer by layer."""
 
 import copy
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,8 @@ class WeightDisplay:
     """Histograms of the weights and the biases of each layer, over training.
 
     The outlines are densities. Where there are several moments of a training, they go from
-    light to dark.
+    light to dark, and the scale ends at three times the peak of the last one: what begins
+    as a needle is cut off.
 
     Use :meth:`from_estimator` or :meth:`from_recorder`.
 
@@ -57,14 +59,14 @@ class WeightDisplay:
     def __init__(self, histograms):
         self.histograms = histograms
 
-    def plot(self, *, ax=None, n_times=8, stairs_kw=None):
+    def plot(self, *, ax=None, n_times=5, stairs_kw=None):
         """Draw the histograms.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw, all in its place; None makes a new figure.
-        n_times : int, default=8
+        n_times : int, default=5
             The largest number of moments to draw, evenly spread, the last among them.
         stairs_kw : dict, default=None
             Keyword arguments for ``Axes.stairs``.
@@ -73,12 +75,12 @@ class WeightDisplay:
         -------
         display : WeightDisplay
         """
-        check_scalar(n_times, "n_times", int, min_val=1)
+        check_scalar(n_times, "n_times", Integral, min_val=1)
         table = self.histograms
         layers, times = sorted(table["layer"].unique()), sorted(table["iteration"].unique())
         times = [times[i] for i in spread(len(times), n_times)]
         self.bounding_ax_, self.axes_ = panels_for(
-            ax, self, (2, len(layers)), (0.6 + 2.4 * len(layers), 4.4)
+            ax, self, (2, len(layers)), (1.4 + 2.4 * len(layers), 4.4)
         )
         self.figure_ = self.bounding_ax_.figure
         self.stairs_ = {}
@@ -91,8 +93,13 @@ class WeightDisplay:
                     _draw_outline(panel, groups[name, layer, time], time, color, stairs_kw)
                     for time, color in zip(times, shades(len(times)), strict=True)
                 ]
+                peak = self.stairs_[name, layer][-1].get_data().values.max()
+                panel.set_ylim(0, min(panel.get_ylim()[1], 3 * peak))
         if len(times) > 1:
-            self.axes_[0, -1].legend(title="iteration", fontsize="x-small")
+            # Beside the panels, where no outline runs through it.
+            self.axes_[0, -1].legend(
+                title="iteration", loc="upper left", bbox_to_anchor=(1.0, 1.0)
+            )
         return self
 
     @classmethod
@@ -124,7 +131,7 @@ class WeightDisplay:
         -----
         Biases of RBMs are those of the hidden units.
         """
-        check_scalar(bins, "bins", int, min_val=1)
+        check_scalar(bins, "bins", Integral, min_val=1)
         model, _ = last_step(estimator)
         tables = []
         for layer, arrays in enumerate(model.parameters(), 1):
@@ -136,7 +143,7 @@ class WeightDisplay:
         return cls(pd.concat(tables)).plot(ax=ax, stairs_kw=stairs_kw)
 
     @classmethod
-    def from_recorder(cls, recorder, *, task=None, n_times=8, ax=None, stairs_kw=None):
+    def from_recorder(cls, recorder, *, task=None, n_times=5, ax=None, stairs_kw=None):
         """Draw the histograms that a callback wrote down in training.
 
         Parameters
@@ -145,7 +152,7 @@ class WeightDisplay:
             Its ``histograms_`` are taken.
         task : str, default=None
             The task to draw, such as "layer 1" or "fine-tuning"; None for the last.
-        n_times : int, default=8
+        n_times : int, default=5
             The largest number of moments to draw, evenly spread, the last among them.
         ax : matplotlib Axes, default=None
             Where to draw, all in its place; None makes a new figure.
@@ -184,7 +191,8 @@ class GradientFlowDisplay:
     Attributes
     ----------
     mean_lines_, max_lines_ : list of Line2D
-        Over the layers, one for each moment.
+        Over the layers, one for each moment; over the iterations where there is a single
+        layer, as in the training of an RBM.
     ratio_ : float
         Mean at the lowest layer, divided by that at the highest, at the last moment.
     ax_ : matplotlib Axes
@@ -206,14 +214,14 @@ class GradientFlowDisplay:
     def __init__(self, gradients):
         self.gradients = gradients
 
-    def plot(self, *, ax=None, n_times=8, line_kw=None):
+    def plot(self, *, ax=None, n_times=4, line_kw=None):
         """Draw the gradients over the layers.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
-        n_times : int, default=8
+        n_times : int, default=4
             The largest number of moments to draw, evenly spread, the last among them.
         line_kw : dict, default=None
             Keyword arguments for ``Axes.plot``.
@@ -222,36 +230,45 @@ class GradientFlowDisplay:
         -------
         display : GradientFlowDisplay
         """
-        check_scalar(n_times, "n_times", int, min_val=1)
+        check_scalar(n_times, "n_times", Integral, min_val=1)
         self.ax_ = axes_for(ax, self)
         self.figure_ = self.ax_.figure
+        table = self.gradients.sort_values(["iteration", "layer"])
+        layers = table["layer"].unique().tolist()
+        draw = self._draw_over_layers if len(layers) > 1 else self._draw_over_time
         self.mean_lines_, self.max_lines_ = [], []
-        moments = list(self.gradients.sort_values("layer").groupby("iteration"))
-        moments = [moments[i] for i in spread(len(moments), n_times)]
-        for (time, table), color in zip(moments, shades(len(moments)), strict=True):
-            for name, lines, style in (
-                ("mean", self.mean_lines_, "-o"),
-                ("max", self.max_lines_, "--^"),
-            ):
-                label = name if len(moments) == 1 else f"{name}, iteration {time}"
-                kw = {"color": color, "label": label} | (line_kw or {})
-                values = table["layer"], table[f"{name}_abs"]
-                lines.extend(self.ax_.plot(*values, style, **kw))
-        means = table["mean_abs"].to_numpy()
+        draw(table, n_times, line_kw or {})
+        means = table["mean_abs"].to_numpy()[-len(layers) :]
         self.ratio_ = float(means[0] / means[-1]) if means[-1] > 0 else float("nan")
-        layers = table["layer"].tolist()
-        self.ax_.set(
-            yscale="log",
-            xticks=layers,
-            xlabel="layer of weights, from the bottom",
-            ylabel="absolute gradient of the weights",
-        )
         if len(layers) > 1:
-            self.ax_.set_title(
-                f"mean of layer {layers[0]} / mean of layer {layers[-1]}: {self.ratio_:.2g}"
-            )
-        self.ax_.legend(fontsize="small", ncols=1 if len(moments) < 4 else 2)
+            ratio = f"mean of layer {layers[0]} / mean of layer {layers[-1]}"
+            self.ax_.set(title=f"{ratio}: {self.ratio_:.2g}", xticks=layers)
+        self.ax_.set(yscale="log", ylabel="absolute gradient of the weights")
+        self.ax_.legend(fontsize="small")
         return self
+
+    def _draw_over_layers(self, table, n_times, line_kw):
+        """Draw two lines for each moment."""
+        moments = list(table.groupby("iteration"))
+        moments = [moments[i] for i in spread(len(moments), n_times)]
+        for (time, part), color in zip(moments, shades(len(moments)), strict=True):
+            when = "" if len(moments) == 1 else f", iteration {time}"
+            self._draw_lines(part, "layer", when, {"color": color} | line_kw)
+        self.ax_.set_xlabel("layer of weights, from the bottom")
+
+    def _draw_over_time(self, table, n_times, line_kw):
+        """Draw two lines for the only layer there is."""
+        self._draw_lines(table, "iteration", "", {"color": shades(1)[0]} | line_kw)
+        self.ax_.set_xlabel("iteration")
+
+    def _draw_lines(self, table, over, when, line_kw):
+        """Draw the means and the largest values over a column."""
+        for name, lines, style in (
+            ("mean", self.mean_lines_, "-o"),
+            ("max", self.max_lines_, "--^"),
+        ):
+            kw = {"label": name + when} | line_kw
+            lines += self.ax_.plot(table[over], table[f"{name}_abs"], style, **kw)
 
     @classmethod
     def from_estimator(cls, estimator, X, y=None, *, ax=None, line_kw=None):
@@ -303,7 +320,7 @@ class GradientFlowDisplay:
         return cls(table).plot(ax=ax, line_kw=line_kw)
 
     @classmethod
-    def from_recorder(cls, recorder, *, task=None, n_times=8, ax=None, line_kw=None):
+    def from_recorder(cls, recorder, *, task=None, n_times=4, ax=None, line_kw=None):
         """Draw the gradients that a callback wrote down in training.
 
         Parameters
@@ -312,7 +329,7 @@ class GradientFlowDisplay:
             Its ``frame_`` is taken.
         task : str, default=None
             The task to draw, such as "layer 1" or "fine-tuning"; None for the last.
-        n_times : int, default=8
+        n_times : int, default=4
             The largest number of moments to draw, evenly spread, the last among them.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.

@@ -1,5 +1,7 @@
 """What a model draws."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_array
@@ -134,7 +136,7 @@ class SampleDisplay:
             ("thin", thin),
             ("n_chains", n_chains),
         ):
-            check_scalar(number, name, int, min_val=1)
+            check_scalar(number, name, Integral, min_val=1)
         model, start = last_step(estimator, X)
         n_chains = n_chains if X is None else start.shape[0]
         states = model.run_chains(start, n_chains, n_states, thin)
