@@ -161,6 +161,15 @@ def test_local_links_lead_somewhere(page):
             assert anchor in anchors(target), link
 
 
+def test_each_page_is_on_the_site():
+    toctree = re.search(
+        r"```\{toctree\}\n(.*?)```", (ROOT / "docs/index.md").read_text(), re.S
+    )
+    assert {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"} <= {
+        *toctree[1].split()
+    }
+
+
 def test_included_files_exist():
     for page in PAGES:
         options = re.findall(r"^```\{(?:literal)?include\} (\S+)", page.read_text(), re.M)
