@@ -117,7 +117,7 @@ for name, model in models.items():
     print(f"{name:<12} accuracy on test images {accuracy:.4f}{beside}")
 
 # %%
-# Fine-tuning moves the weights a little from where pretraining left them:
+# How far fine-tuning has moved the weights from where pretraining left them:
 
 pretrained = stack[0].components_.T
 change = np.std(dbn.coefs_[0] - pretrained) / np.std(pretrained)
