@@ -8,9 +8,8 @@ image, and filled in by ``RBM.impute`` and by the imputers of scikit-learn. Reco
 the same question: an image is a user, a pixel an item, and the hidden ones are the items
 that the user has not rated [1]_.
 
-Run it with ``python examples/plot_missing_values.py``, or with ``--output figure.png``
-where there is no display. It takes the digits that come with scikit-learn, or MNIST if the
-environment variable ``SKDBN_DATA`` names the folder of its files.
+It takes the digits that come with scikit-learn, or MNIST if the environment variable
+``SKDBN_DATA`` names the folder of its files.
 
 .. [1] R. Salakhutdinov, A. Mnih, G. Hinton (2007), "Restricted Boltzmann machines for
    collaborative filtering", ICML, 791-798, doi:10.1145/1273496.1273596.
@@ -22,7 +21,6 @@ environment variable ``SKDBN_DATA`` names the folder of its files.
 # Grey levels in [0, 1]; of MNIST we take 4000 images, and 500 to test. The training images
 # are complete, for all methods. In the test images NaN marks what is missing.
 
-import argparse
 import os
 
 import matplotlib.pyplot as plt
@@ -35,10 +33,6 @@ from sklearn.model_selection import train_test_split
 from skdbn import RBM
 from skdbn.datasets import load_mnist
 from skdbn.schedules import Ramp
-
-parser = argparse.ArgumentParser(description="Filling in missing values.")
-parser.add_argument("--output", help="write the figure here instead of showing it")
-output = parser.parse_args().output
 
 folder = os.environ.get("SKDBN_DATA")
 if folder:
@@ -117,7 +111,4 @@ for line, (label, images) in zip(lines, rows.items(), strict=True):
         axes.spines[:].set_color("#dddddd")
     line[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
 
-if output:
-    figure.savefig(output, dpi=150)
-else:
-    plt.show()
+plt.show()

@@ -6,9 +6,8 @@ An :class:`~skdbn.RBM` stands in a pipeline where PCA stands, and a
 :class:`~skdbn.DBNClassifier` where any classifier stands. So one loop of cross-validation
 compares them with what you use today.
 
-Run it with ``python examples/plot_pipeline.py``, or with ``--output figure.png`` where
-there is no display. It takes the digits that come with scikit-learn, or MNIST if the
-environment variable ``SKDBN_DATA`` names the folder of its files.
+It takes the digits that come with scikit-learn, or MNIST if the environment variable
+``SKDBN_DATA`` names the folder of its files.
 """
 
 # %%
@@ -18,7 +17,6 @@ environment variable ``SKDBN_DATA`` names the folder of its files.
 # of MNIST from 0 to 255. Of MNIST we take 6000 images, which is enough to see the order of
 # the models.
 
-import argparse
 import os
 
 import matplotlib.pyplot as plt
@@ -32,10 +30,6 @@ from sklearn.pipeline import make_pipeline
 
 from skdbn import RBM, DBNClassifier
 from skdbn.datasets import load_mnist
-
-parser = argparse.ArgumentParser(description="RBM features and a DBN in a pipeline.")
-parser.add_argument("--output", help="write the figure here instead of showing it")
-output = parser.parse_args().output
 
 folder = os.environ.get("SKDBN_DATA")
 if folder:
@@ -112,7 +106,4 @@ axes.grid(axis="x", color="#e6e6e6")
 axes.set_axisbelow(True)
 axes.spines[["top", "right", "left"]].set_visible(False)
 
-if output:
-    figure.savefig(output, dpi=150)
-else:
-    plt.show()
+plt.show()

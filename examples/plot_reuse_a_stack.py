@@ -8,9 +8,8 @@ fitted once on all rows, frozen with scikit-learn's
 features for a logistic regression or as the start of a :class:`~skdbn.DBNClassifier`.
 Beside them stands an :class:`~skdbn.MLPClassifier` of the same size without pretraining.
 
-Run it with ``python examples/plot_reuse_a_stack.py``, or with ``--output figure.png``
-where there is no display. It takes the digits that come with scikit-learn, or MNIST if the
-environment variable ``SKDBN_DATA`` names the folder of its files.
+It takes the digits that come with scikit-learn, or MNIST if the environment variable
+``SKDBN_DATA`` names the folder of its files.
 """
 
 # %%
@@ -18,7 +17,6 @@ environment variable ``SKDBN_DATA`` names the folder of its files.
 # --------
 # Grey levels in [0, 1]. Of MNIST we take 10000 images, and 2000 to test.
 
-import argparse
 import os
 
 import matplotlib.pyplot as plt
@@ -31,10 +29,6 @@ from sklearn.pipeline import make_pipeline
 
 from skdbn import DBNClassifier, MLPClassifier, StackedRBM
 from skdbn.datasets import load_mnist
-
-parser = argparse.ArgumentParser(description="Pretrain once, fine-tune on few labels.")
-parser.add_argument("--output", help="write the figure here instead of showing it")
-output = parser.parse_args().output
 
 folder = os.environ.get("SKDBN_DATA")
 if folder:
@@ -127,7 +121,4 @@ axes.set_axisbelow(True)
 axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False, loc="lower right")
 
-if output:
-    figure.savefig(output, dpi=150)
-else:
-    plt.show()
+plt.show()

@@ -6,9 +6,8 @@ A :class:`~skdbn.DBNAutoencoder` with a code of two numbers next to the first tw
 components: the map of the images that each of them makes, and what each can say about an
 image from two numbers. This is the experiment of Hinton & Salakhutdinov [1]_, in small.
 
-Run it with ``python examples/plot_two_numbers.py``, or with ``--output figure.png`` where
-there is no display. It takes the digits that come with scikit-learn, or MNIST if the
-environment variable ``SKDBN_DATA`` names the folder of its files.
+It takes the digits that come with scikit-learn, or MNIST if the environment variable
+``SKDBN_DATA`` names the folder of its files.
 
 .. [1] G. Hinton, R. Salakhutdinov (2006), "Reducing the dimensionality of data with neural
    networks", Science 313, 504-507, doi:10.1126/science.1127647.
@@ -20,7 +19,6 @@ environment variable ``SKDBN_DATA`` names the folder of its files.
 # Grey levels in [0, 1], as binary visible units want them. Of MNIST we take 10000 images
 # to train on and 2000 to test.
 
-import argparse
 import os
 
 import matplotlib.pyplot as plt
@@ -32,10 +30,6 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from skdbn import DBNAutoencoder
 from skdbn.datasets import load_mnist
-
-parser = argparse.ArgumentParser(description="Two numbers for an image.")
-parser.add_argument("--output", help="write the figure here instead of showing it")
-output = parser.parse_args().output
 
 folder = os.environ.get("SKDBN_DATA")
 if folder:
@@ -115,7 +109,4 @@ for line, (label, images) in zip(strips.subplots(3, 10), rows.items(), strict=Tr
         axes.spines[:].set_color("#dddddd")
     line[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
 
-if output:
-    figure.savefig(output, dpi=150)
-else:
-    plt.show()
+plt.show()

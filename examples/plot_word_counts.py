@@ -7,8 +7,6 @@ bags of words, the replicated softmax [1]_: a row counts the words of a document
 hidden units say what it is about. The documents here are made of known topics, so that we
 can see what is found, and know the best perplexity there is.
 
-Run it with ``python examples/plot_word_counts.py``, or with ``--output figure.png`` where
-there is no display.
 
 .. [1] R. Salakhutdinov, G. Hinton (2009), "Replicated softmax: an undirected topic model",
    NIPS 22, 1607-1614.
@@ -23,8 +21,6 @@ there is no display.
 # and columns, each of five words [2]_, and a document mixes a few of them. It has 20 to 80
 # words, 5 % of which are any words at all.
 
-import argparse
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import LatentDirichletAllocation
@@ -32,10 +28,6 @@ from sklearn.decomposition import LatentDirichletAllocation
 from skdbn import RBM
 from skdbn.likelihood import log_likelihood
 from skdbn.schedules import Ramp
-
-parser = argparse.ArgumentParser(description="Topics of documents.")
-parser.add_argument("--output", help="write the figure here instead of showing it")
-output = parser.parse_args().output
 
 side = np.arange(5)
 rows = [np.isin(np.arange(25) // 5, i) for i in side]
@@ -116,7 +108,4 @@ figure.suptitle(
     fontsize="medium",
 )
 
-if output:
-    figure.savefig(output, dpi=150)
-else:
-    plt.show()
+plt.show()

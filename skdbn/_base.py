@@ -8,18 +8,24 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import clone
 from sklearn.callback import CallbackSupportMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._batches import answer_blocks, auto_batch_size, check_rows, output_dtype, stack_rows
+from ._batches import (
+    answer_blocks,
+    auto_batch_size,
+    check_rows,
+    hold_out,
+    output_dtype,
+    with_more_rows,
+)
 from ._network import Backprop, Network
 from ._network_history import Validation, describe, history_of
-from ._network_problem import NetworkProblem, layer_schedules
+from ._network_problem import NAMED_RATES, NetworkProblem, layer_schedules
 from ._noise import Dropout, GaussianNoise, Noise
 from ._params import named, resolve
 from ._random import Stream
-from ._sklearn import Interval, Options, StrOptions, fit_method
+from ._sklearn import DocumentedMixin, Interval, Options, StrOptions, fit_method
 from ._tasks import Task
 from ._training import Monitor, run_epochs, run_full_batch
 from ._versioned import VersionedEstimator
@@ -28,7 +34,7 @@ from .optimizers import SOLVERS, FullBatchOptimizer, MiniBatchOptimizer, Optimiz
 from .schedules import Schedule
 
 
-class BaseNetwork(CallbackSupportMixin, VersionedEstimator, ABC):
+class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC):
     """Base class: parameters that all networks share, and ``fit`` as a template.
 
     A subclass says where the parameters of the network start from, what it is to learn,
@@ -48,7 +54,7 @@ class BaseNetwork(CallbackSupportMixin, VersionedEstimator, ABC):
         "learning_rate": [
             Interval(Real, 0, None, closed="neither"),
             Schedule,
-            StrOptions({"auto"}),
+            StrOptions(set(NAMED_RATES)),
             list,
             tuple,
         ],
@@ -79,7 +85,7 @@ class BaseNetwork(CallbackSupportMixin, VersionedEstimator, ABC):
 
     @abstractmethod
     def _start(self, task, rows, n_outputs, random_state):
-        """The network that training starts from; pretraining takes the rows."""
+        """The network that training starts from; pretraining takes the rows, Examples."""
 
     @abstractmethod
     def _evaluate(self, network, data):
@@ -115,9 +121,9 @@ class BaseNetwork(CallbackSupportMixin, VersionedEstimator, ABC):
         data = self._check_data(X, y, sample_weight, reset=not keep)
         origin = (X, y, sample_weight, held_out, X_unlabeled, self.coefs_ if keep else None)
         held_out = self._check_held_out(*held_out)
-        rows = data.X
+        rows = data
         if X_unlabeled is not None:
-            rows = stack_rows(rows, check_rows(self, X_unlabeled))
+            rows = with_more_rows(data, check_rows(self, X_unlabeled))
         self._check_before_pretraining(data, rows, held_out, keep)
         max_subtasks = self._max_subtasks(self.max_iter)
         task = Task.root(self, X, y, max_subtasks, origin=origin)
@@ -144,13 +150,13 @@ class BaseNetwork(CallbackSupportMixin, VersionedEstimator, ABC):
             )
         first = not hasattr(self, "coefs_")
         data = self._check_data(X, y, sample_weight, reset=first, **known)
-        self._check_before_pretraining(data, data.X, None, not first)
+        self._check_before_pretraining(data, data, None, not first)
         state = None if first else self._partial_state_
         # One stream of random numbers for all calls.
         random_state = state[0] if state else check_random_state(self.random_state)
         task = Task.root(self, X, y, max_subtasks=self._max_subtasks(1))
         network = (
-            self._start(task, data.X, data.Y.shape[1], random_state)
+            self._start(task, data, data.Y.shape[1], random_state)
             if first
             else self._network()
         )
@@ -344,19 +350,7 @@ class BaseNetwork(CallbackSupportMixin, VersionedEstimator, ABC):
 
     def _split(self, targets, rows, random_state):
         """Rows to train on and rows held out for early stopping."""
-        try:
-            return train_test_split(
-                rows,
-                test_size=self.validation_fraction,
-                random_state=random_state,
-                stratify=self._stratify(targets[rows]),
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"early_stopping=True cannot hold out validation_fraction="
-                f"{self.validation_fraction:g} of {len(rows)} rows: {error} Use "
-                "more rows, another validation_fraction, or early_stopping=False."
-            ) from error
+        return hold_out(self, rows, random_state, self._stratify(targets[rows]))
 
     # -- the fitted network --------------------------------------------------------------
     def layer_activations(self, X):
@@ -441,6 +435,18 @@ class BaseNetwork(CallbackSupportMixin, VersionedEstimator, ABC):
         if tags.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def makes_steps(estimator):
+    """Whether the solver can go on with a part of the data."""
+    solver = estimator.solver
+    kind = SOLVERS.get(solver) if isinstance(solver, str) else type(solver)
+    if kind is not None and issubclass(kind, FullBatchOptimizer):
+        raise AttributeError(
+            f"partial_fit needs a solver that makes steps on batches, such as 'adam', but "
+            f"solver={solver!r} works on all rows at once."
+        )
+    return True
 
 
 def _activations(network, data):

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import validate_data
 
@@ -99,6 +100,14 @@ def stack_rows(*parts):
     return np.concatenate(parts)
 
 
+def with_more_rows(data, X):
+    """Rows and weights of Examples, and below them rows that count once each."""
+    rows = stack_rows(data.X, X)
+    if data.weight is None:
+        return Examples(rows, None)
+    return Examples(rows, None, np.concatenate([data.weight, np.ones(X.shape[0])]))
+
+
 def check_codes(estimator, X):
     """Validate what ``inverse_transform`` is given: the output of ``transform``."""
     codes = check_array(X, dtype=ACCEPTED_DTYPES, order="C", input_name="X")
@@ -145,6 +154,23 @@ def output_dtype(X, dtype):
 def auto_batch_size(n_samples):
     """A hundredth of the rows, at least 10 and at most 100 (Hinton 2010, section 4)."""
     return max(10, min(100, n_samples // 100))
+
+
+def hold_out(estimator, rows, random_state, stratify=None):
+    """Rows to train on and rows held out for early stopping."""
+    try:
+        return train_test_split(
+            rows,
+            test_size=estimator.validation_fraction,
+            random_state=random_state,
+            stratify=stratify,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping={estimator.early_stopping!r} cannot hold out "
+            f"validation_fraction={estimator.validation_fraction:g} of {len(rows)} rows: "
+            f"{error} Use more rows, another validation_fraction, or early_stopping=False."
+        ) from error
 
 
 def load_rows(X, rows, out):
@@ -235,10 +261,11 @@ def _block_rows(n_columns):
     return int(np.clip(2**21 // n_columns, 64, BLOCK_ROWS))
 
 
-def reconstruction_score(function, X, dtype):
-    """Minus the mean squared difference of X and a function of its rows."""
+def reconstruction_score(function, X, dtype, sample_weight=None):
+    """Minus the weighted mean squared difference of X and a function of its rows."""
 
     def row_errors(block):
         return np.square(function(block) - block).mean(axis=1)
 
-    return -float(answer_blocks(row_errors, X, dtype).mean(dtype=np.float64))
+    errors = answer_blocks(row_errors, X, dtype).astype(np.float64)
+    return -float(np.average(errors, weights=sample_weight))

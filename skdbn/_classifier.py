@@ -9,9 +9,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from ._base import makes_steps
 from ._params import named, resolve
 from ._sklearn import StrOptions, check_sample_weight
-from ._supervised import BaseSupervised, makes_steps
+from ._supervised import BaseSupervised
 from .losses import LOSSES, BinaryLogLoss, LogLoss, Loss, SquaredError
 
 # What the names of a classifier's losses mean for classes that exclude each other, one

@@ -81,6 +81,7 @@ class EnergyProblem:
         self.gradients = views(self.gradient, self._shapes)
         self.sampler = sampler
         self.schedule = learning_rate
+        self.n_lowered = 0
         self.optimizer = SGD(momentum, nesterov=False)
         self.penalty = penalty
         self.center = center
@@ -168,6 +169,13 @@ class EnergyProblem:
         """Multiply the learning rate from now on."""
         self.state["rate_factor"] *= factor
 
+    def lower_rate(self):
+        """Lower the learning rate, if it is one that can be; returns whether it was."""
+        lowered = self.schedule.lowered()
+        self.schedule = lowered or self.schedule
+        self.n_lowered += lowered is not None
+        return lowered is not None
+
     def is_sound(self):
         """Whether the parameters are finite and the weights not absurdly large."""
         if not np.isfinite(self.theta).all():
@@ -203,6 +211,7 @@ class EnergyProblem:
             "memories": self.phases.memories,
             "streams": [stream.get_state() for stream in self.phases.streams],
             "rest": {k: v for k, v in self.state.items() if k not in own},
+            "n_lowered": self.n_lowered,
         }
 
     def set_state(self, state):
@@ -216,6 +225,8 @@ class EnergyProblem:
             stream.set_state(kept)
         self.state.update(state["rest"])
         self.followed = self._followed_energy()
+        for _ in range(state["n_lowered"]):
+            self.lower_rate()
 
     def step(self, rows, t):
         """Change the parameters for some rows; returns their reconstruction error."""

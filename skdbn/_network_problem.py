@@ -10,8 +10,11 @@ from ._batches import BLOCK_ROWS
 from ._flat import limit_columns
 from ._network import Backprop
 from ._threads import share
-from .optimizers import FullBatchOptimizer, LineSearchOptimizer
-from .schedules import Schedule, as_schedule
+from .optimizers import FullBatchOptimizer, LineSearchOptimizer, MiniBatchOptimizer
+from .schedules import Adaptive, Schedule, as_schedule
+
+# What names of learning rates stand for, of the solver's own.
+NAMED_RATES = {"auto": lambda rate: rate, "adaptive": Adaptive}
 
 
 class NetworkProblem:
@@ -77,6 +80,7 @@ class NetworkProblem:
         self.data, self.rows = data, rows
         self.solver = solver
         self.learning_rates = learning_rates
+        self.n_lowered = 0
         self.max_norm = max_norm
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -89,14 +93,32 @@ class NetworkProblem:
         # What another solver has left is of no use.
         if state is not None and state.keys() == self.leave().keys():
             # A copy, so that a step that fails leaves the caller's state alone.
-            left = deepcopy(state)
-            self.theta[:] = left.pop("theta", self.theta)
-            self.backprop.freeze(left.pop("frozen"))
-            self.state.update(left)
+            self._go_on(deepcopy(state))
+
+    def _go_on(self, left):
+        """Take over what an earlier problem left."""
+        self.backprop.freeze(left.pop("frozen"))
+        theta, given = left.pop("theta", None), self.theta.copy()
+        self.state.update(left)
+        if theta is None:
+            return
+        self.theta[:] = theta
+        if not np.array_equal(self.solution, given):  # other parameters have been set
+            self.restore(given)
 
     def learning_rate(self, t, max_iter):
         """The largest step size of a layer at time t."""
         return max(rate(t, max_iter) for rate in self.learning_rates)
+
+    def lower_rate(self):
+        """Lower the learning rates that can be; returns whether there was one."""
+        if not isinstance(self.solver, MiniBatchOptimizer):
+            return False  # it finds its steps itself
+        lowered = [rate.lowered() for rate in self.learning_rates]
+        pairs = zip(lowered, self.learning_rates, strict=True)
+        self.learning_rates = [new or old for new, old in pairs]
+        self.n_lowered += any(lowered)
+        return any(lowered)
 
     @property
     def solution(self):
@@ -121,7 +143,8 @@ class NetworkProblem:
         """What another problem needs to go on from here, beside the solution."""
         left = {k: v for k, v in self.state.items() if k not in self.solver.work_space}
         if self.solution is not self.theta:
-            left["theta"] = self.theta
+            # A copy, as the solution itself is the user's, who may change it.
+            left = deepcopy(left) | {"theta": self.theta}
         return {**left, "frozen": sorted(self.backprop.frozen)}
 
     def get_state(self):
@@ -134,6 +157,7 @@ class NetworkProblem:
             },
             "frozen": sorted(self.backprop.frozen),
             "n_evaluations": self.backprop.n_evaluations,
+            "n_lowered": self.n_lowered,
             "noise": noise and noise.stream.get_state(),
         }
 
@@ -143,6 +167,8 @@ class NetworkProblem:
         self.backprop.freeze(state["frozen"])
         self.backprop.n_evaluations = state["n_evaluations"]
         self.state.update(state["solver"])
+        for _ in range(state["n_lowered"]):
+            self.lower_rate()
         if state["noise"]:
             self.backprop.noise.stream.set_state(state["noise"])
 
@@ -239,15 +265,20 @@ def layer_schedules(learning_rate, solver, n_layers):
             "layers of weights, the output layer included. Give one for each, from the "
             "bottom, or a single one."
         )
-    rates = [solver.learning_rate if rate == "auto" else rate for rate in rates]
+    rates = [
+        NAMED_RATES[rate](solver.learning_rate)
+        if isinstance(rate, str) and rate in NAMED_RATES
+        else rate
+        for rate in rates
+    ]
     for rate in rates:
         number = isinstance(rate, Real)
         if not (number or isinstance(rate, Schedule)) or (
             number and not 0 <= rate < np.inf
         ):
             raise ValueError(
-                "learning_rate must hold positive numbers, schedules, 'auto', or 0 for a "
-                f"layer that is to stay as it is, got {rate!r}."
+                "learning_rate must hold positive numbers, schedules, 'auto', 'adaptive', "
+                f"or 0 for a layer that is to stay as it is, got {rate!r}."
             )
     frozen = [i for i, rate in enumerate(rates) if rate == 0]
     if len(frozen) == len(rates):

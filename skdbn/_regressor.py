@@ -7,8 +7,9 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
+from ._base import makes_steps
 from ._params import named, resolve
-from ._supervised import BaseSupervised, makes_steps
+from ._supervised import BaseSupervised
 from .losses import LOSSES, Loss
 
 

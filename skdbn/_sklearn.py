@@ -22,6 +22,7 @@ from sklearn.utils.validation import _check_sample_weight
 from ._interrupts import interruption
 
 __all__ = [
+    "DocumentedMixin",
     "HasMethods",
     "Interval",
     "Options",
@@ -32,6 +33,17 @@ __all__ = [
     "validate_parameter_constraints",
     "without_callbacks",
 ]
+
+
+class DocumentedMixin:
+    """What an estimator shows in a notebook has the descriptions of its parameters.
+
+    scikit-learn shows them where there is a link to a page. This one leads from the
+    gallery, on whose pages estimators are shown, to the API.
+    """
+
+    _doc_link_module = "skdbn"
+    _doc_link_template = "../api/generated/skdbn.{estimator_name}.html"
 
 
 def check_sample_weight(sample_weight, X):

@@ -10,19 +10,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._base import BaseNetwork
 from ._batches import ACCEPTED_DTYPES, Examples, map_blocks
 from ._sklearn import Interval, check_sample_weight
-from .optimizers import SOLVERS, FullBatchOptimizer
-
-
-def makes_steps(estimator):
-    """Whether the solver can go on with a part of the data."""
-    solver = estimator.solver
-    kind = SOLVERS.get(solver) if isinstance(solver, str) else type(solver)
-    if kind is not None and issubclass(kind, FullBatchOptimizer):
-        raise AttributeError(
-            f"partial_fit needs a solver that makes steps on batches, such as 'adam', but "
-            f"solver={solver!r} works on all rows at once."
-        )
-    return True
 
 
 class BaseSupervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetwork):

@@ -9,7 +9,8 @@ What is trained is a *problem*: an object with
   numbers in dicts and lists, from which training goes on bit for bit,
 - ``is_sound()``, which says whether the parameters can be used,
 - ``batch_size`` and ``learning_rate(t, max_iter)``; ``back_off(factor)`` multiplies the
-  latter, if the monitor is to back off, and
+  latter, if the monitor is to back off, and ``lower_rate()`` lowers it when patience has
+  run out, and returns whether it did, and
 - ``step(rows, t)``, which changes theta and returns the mean loss of these rows, or
   ``minimize(tol, callback)``, which optimises over all rows at once.
 """
@@ -114,7 +115,10 @@ class Monitor:
         if self.epochs.start + len(self.losses) <= self.grace:
             self.waited = 0
         self._report(text)
-        return self.patience is not None and self.waited > self.patience
+        if self.patience is None or self.waited <= self.patience:
+            return False
+        self.waited = 0  # if training goes on all the same
+        return True
 
     def get_state(self):
         """What a fit needs to go on from here."""
@@ -183,7 +187,7 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
             # Of an epoch that was not finished there is nothing to tell.
             subtask.end(None if _interrupted(monitor, epoch) else attributes)
             return True
-        done = monitor.update(loss, problem.solution)
+        done = monitor.update(loss, problem.solution) and not problem.lower_rate()
         loop.stopped = subtask.end(attributes) or done
         final = loop.stopped or not monitor.left
         task.keep(parts, monitor.where(epoch), final)

@@ -6,9 +6,16 @@ from itertools import pairwise
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import BaseNetwork, glorot_layer, layer_sizes, told_of_validation_set
+from ._base import (
+    BaseNetwork,
+    glorot_layer,
+    layer_sizes,
+    makes_steps,
+    told_of_validation_set,
+)
 from ._batches import (
     Examples,
     answer_blocks,
@@ -20,6 +27,7 @@ from ._batches import (
 )
 from ._network import Network
 from ._params import named, resolve
+from ._sklearn import check_sample_weight
 from .losses import LOSSES, Loss
 from .stack import PretrainedMixin, check_visible_data, rbm_list
 from .units import UNITS, Unit
@@ -82,10 +90,12 @@ class DBNAutoencoder(
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100.
-    learning_rate : float, Schedule, "auto" or list, default="auto"
+    learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
-        "adam" and 0.01 for "sgd". A list has one for each layer of weights, from the
-        bottom, the output layer included, and 0 for a layer that is to stay as it is.
+        "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
+        patience would end training, down to 1e-6 (see
+        :class:`~skdbn.schedules.Adaptive`). A list has one for each layer of weights, from
+        the bottom, the output layer included, and 0 for a layer that is to stay as it is.
         "lbfgs" and "cg" find their steps themselves, and heed nothing but a 0.
     max_iter : int, default=100
         Largest number of epochs, passes over the training data; with "lbfgs", of
@@ -250,7 +260,7 @@ class DBNAutoencoder(
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X, y=None, *, X_val=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, sample_weight_val=None):
         """Pretrain, unroll and fine-tune.
 
         Parameters
@@ -260,10 +270,15 @@ class DBNAutoencoder(
             batch at a time.
         y : array-like of shape (n_samples,), default=None
             Not used, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, 0 or more, in pretraining and in fine-tuning; None
+            for all alike. Losses are means weighted by them, held-out scores too.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Rows of a validation set of your own, instead of a part of X. With
             ``early_stopping`` they decide when to stop; without it, they are watched
             (``validation_scores_``, ``validation_loss_curve_``).
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
 
         Returns
         -------
@@ -280,11 +295,43 @@ class DBNAutoencoder(
             If ``max_iter`` was reached before the loss stopped improving, training
             diverged, or Ctrl-C ended it. The last finite parameters are kept.
         """
-        return self._fit(X, y, held_out=(X_val, X_val))
+        return self._fit(X, y, sample_weight, (X_val, X_val, sample_weight_val))
+
+    @available_if(makes_steps)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Run one epoch over X, going on from where the last call ended.
+
+        The rows are taken in mini-batches of ``batch_size``. The optimiser's moments and
+        the time of the schedules go on from call to call: one call is one epoch, and a
+        schedule over the whole fit has ended after ``max_iter`` calls. ``early_stopping``
+        is not for parts of data, and ``tol`` is not used. The stack is pretrained in the
+        first call, on the rows of that call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            A part of the training data.
+        y : array-like of shape (n_samples,), default=None
+            Not used, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, 0 or more; None for all alike.
+
+        Returns
+        -------
+        self : DBNAutoencoder
+
+        Raises
+        ------
+        ValueError
+            If X is not a finite 2-d array, or does not fit the visible units.
+        """
+        return self._partial_fit(X, y, sample_weight)
 
     def _check_data(self, X, y, sample_weight, *, reset):
         data = check_rows(self, X, reset=reset)
-        return Examples(data, data)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, data)
+        return Examples(data, data, sample_weight)
 
     @staticmethod
     def _depth(hidden_sizes):
@@ -389,7 +436,7 @@ class DBNAutoencoder(
             return np.column_stack([errors, network.losses(Z, block)])
 
         found = map_blocks(errors_and_losses, data.X, network.dtype, 2)
-        error, loss = found.mean(axis=0, dtype=np.float64)
+        error, loss = np.average(found.astype(np.float64), axis=0, weights=data.weight)
         return -error, loss
 
     def transform(self, X):
@@ -440,7 +487,7 @@ class DBNAutoencoder(
         """
         return self._outputs(X)
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, sample_weight=None):
         """Minus the mean squared error of ``reconstruct(X)``.
 
         Parameters
@@ -448,6 +495,8 @@ class DBNAutoencoder(
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
             Not used, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, 0 or more; None for all alike.
 
         Returns
         -------
@@ -455,7 +504,9 @@ class DBNAutoencoder(
             Averaged over rows and columns; larger is better.
         """
         network, data = self._network_and_data(X)
-        return reconstruction_score(network.predict, data, network.dtype)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, data)
+        return reconstruction_score(network.predict, data, network.dtype, sample_weight)
 
     @property
     def _n_encoding_layers(self):

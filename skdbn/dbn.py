@@ -32,8 +32,8 @@ class _PretrainedStart(PretrainedMixin):
             Targets: class labels, or for several labels a row an indicator matrix of
             zeros and ones; numbers for a regressor.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts in fine-tuning, 0 or more; None for all alike.
-            Pretraining takes all rows alike.
+            How much each row counts, 0 or more; None for all alike. Pretraining weighs the
+            rows in the same way, ``class_weight`` included.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Rows of a validation set of your own, instead of a part of X. With
             ``early_stopping`` they decide when to stop; without it, they are watched
@@ -44,8 +44,8 @@ class _PretrainedStart(PretrainedMixin):
             Their weights.
         X_unlabeled : {array-like, sparse matrix} of shape (n_unlabeled, n_features), \
                 default=None
-            More rows to pretrain on, whose targets nobody knows. They are put below X,
-            which takes memory for both.
+            More rows to pretrain on, whose targets nobody knows, of weight 1 each. They
+            are put below X, which takes memory for both.
 
         Returns
         -------
@@ -122,10 +122,12 @@ class DBNClassifier(_PretrainedStart, BaseNetworkClassifier):
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100.
-    learning_rate : float, Schedule, "auto" or list, default="auto"
+    learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
-        "adam" and 0.01 for "sgd". A list has one for each layer of weights, from the
-        bottom, the output layer included, and 0 for a layer that is to stay as it is.
+        "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
+        patience would end training, down to 1e-6 (see
+        :class:`~skdbn.schedules.Adaptive`). A list has one for each layer of weights, from
+        the bottom, the output layer included, and 0 for a layer that is to stay as it is.
         "lbfgs" and "cg" find their steps themselves, and heed nothing but a 0.
     max_iter : int, default=200
         Largest number of epochs, passes over the training data; with "lbfgs", of
@@ -353,10 +355,12 @@ class DBNRegressor(_PretrainedStart, BaseNetworkRegressor):
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100.
-    learning_rate : float, Schedule, "auto" or list, default="auto"
+    learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
-        "adam" and 0.01 for "sgd". A list has one for each layer of weights, from the
-        bottom, the output layer included, and 0 for a layer that is to stay as it is.
+        "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
+        patience would end training, down to 1e-6 (see
+        :class:`~skdbn.schedules.Adaptive`). A list has one for each layer of weights, from
+        the bottom, the output layer included, and 0 for a layer that is to stay as it is.
         "lbfgs" and "cg" find their steps themselves, and heed nothing but a 0.
     max_iter : int, default=200
         Largest number of epochs, passes over the training data; with "lbfgs", of

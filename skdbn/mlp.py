@@ -39,7 +39,7 @@ class _GivenOrRandomStart:
 
     def _start(self, task, rows, n_outputs, random_state):
         hidden = layer_sizes(self.hidden_layer_sizes)
-        sizes = [rows.shape[1], *hidden, n_outputs]
+        sizes = [rows.X.shape[1], *hidden, n_outputs]
         coefs, intercepts, activations = self._given_layers(sizes)
         self._init_ = self.init
         for pair in list(pairwise(sizes))[len(coefs) :]:
@@ -149,10 +149,12 @@ class MLPClassifier(_GivenOrRandomStart, BaseNetworkClassifier):
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is 200, or all rows if they are fewer.
-    learning_rate : float, Schedule, "auto" or list, default="auto"
+    learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
-        "adam" and 0.01 for "sgd". A list has one for each layer of weights, from the
-        bottom, the output layer included, and 0 for a layer that is to stay as it is.
+        "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
+        patience would end training, down to 1e-6 (see
+        :class:`~skdbn.schedules.Adaptive`). A list has one for each layer of weights, from
+        the bottom, the output layer included, and 0 for a layer that is to stay as it is.
         "lbfgs" and "cg" find their steps themselves, and heed nothing but a 0.
     max_iter : int, default=200
         Largest number of epochs, passes over the training data; with "lbfgs", of
@@ -374,10 +376,12 @@ class MLPRegressor(_GivenOrRandomStart, BaseNetworkRegressor):
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is 200, or all rows if they are fewer.
-    learning_rate : float, Schedule, "auto" or list, default="auto"
+    learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
-        "adam" and 0.01 for "sgd". A list has one for each layer of weights, from the
-        bottom, the output layer included, and 0 for a layer that is to stay as it is.
+        "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
+        patience would end training, down to 1e-6 (see
+        :class:`~skdbn.schedules.Adaptive`). A list has one for each layer of weights, from
+        the bottom, the output layer included, and 0 for a layer that is to stay as it is.
         "lbfgs" and "cg" find their steps themselves, and heed nothing but a 0.
     max_iter : int, default=200
         Largest number of epochs, passes over the training data; with "lbfgs", of

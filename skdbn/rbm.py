@@ -10,9 +10,8 @@ from sklearn.base import (
     clone,
 )
 from sklearn.callback import CallbackSupportMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ._batches import (
     ComputedRows,
@@ -24,6 +23,7 @@ from ._batches import (
     column_means,
     column_variances,
     count_rows,
+    hold_out,
     map_blocks,
     output_dtype,
 )
@@ -33,7 +33,14 @@ from ._estimates import ESTIMATES, Estimate, ScoreMixin
 from ._generation import GenerationMixin
 from ._params import named, resolve
 from ._penalties import Penalty
-from ._sklearn import Interval, Options, StrOptions, fit_method
+from ._sklearn import (
+    DocumentedMixin,
+    Interval,
+    Options,
+    StrOptions,
+    check_sample_weight,
+    fit_method,
+)
 from ._tasks import Task
 from ._training import Monitor, run_epochs
 from ._versioned import VersionedEstimator
@@ -53,6 +60,7 @@ class RBM(
     ScoreMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
+    DocumentedMixin,
     CallbackSupportMixin,
     VersionedEstimator,
 ):
@@ -408,11 +416,7 @@ class RBM(
         if not isinstance(data, ComputedRows):  # those are states of the layer below
             visible.check_data(data, getattr(self, "feature_names_in_", None))
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            if not sample_weight.any():
-                raise ValueError("sample_weight must not be zero for all rows.")
+            sample_weight = check_sample_weight(sample_weight, X)
             # By a power of 2, which rounds nothing: sums of them must not overflow.
             sample_weight = np.ldexp(sample_weight, -np.frexp(sample_weight.max())[1])
             # A batch of weights that are 0 in the precision of training has no mean.
@@ -549,7 +553,7 @@ class RBM(
         data, weights, energy = problem.data, problem.sample_weight, problem.energy
         rows, rule, options = problem.rows, self.early_stopping, {}
         if stopping and rule:
-            rows, held_out = self._split(rows)
+            rows, held_out = hold_out(self, rows, self.random_state_)
             gap = rule == "free_energy_gap"
             score = _minus_free_energy_gap if gap else _mean_pseudo_log_likelihood
             trained = self.random_state_.permutation(rows)[: len(held_out)]
@@ -571,19 +575,6 @@ class RBM(
             back_off=self.back_off,
             **options,
         )
-
-    def _split(self, rows):
-        """Rows to train on and rows held out for early stopping."""
-        try:
-            return train_test_split(
-                rows, test_size=self.validation_fraction, random_state=self.random_state_
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"early_stopping={self.early_stopping!r} cannot hold out "
-                f"validation_fraction={self.validation_fraction:g} of {len(rows)} rows. "
-                "Use more rows, another validation_fraction, or early_stopping=False."
-            ) from error
 
     def _examples(self, X, y):
         """Rows that a fitted RBM can be inspected with."""

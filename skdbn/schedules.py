@@ -13,7 +13,7 @@ from ._params import resolve
 from ._sklearn import Interval
 from ._versioned import VersionedEstimator
 
-__all__ = ["Exponential", "InverseTime", "Ramp", "Schedule", "Step"]
+__all__ = ["Adaptive", "Exponential", "InverseTime", "Ramp", "Schedule", "Step"]
 
 
 class Schedule(VersionedEstimator):
@@ -22,6 +22,10 @@ class Schedule(VersionedEstimator):
     def __call__(self, t, max_iter):
         """Value at time t of a fit of max_iter epochs."""
         raise NotImplementedError
+
+    def lowered(self):
+        """The schedule to go on with when training no longer improves; None to stop."""
+        return None
 
 
 class Ramp(Schedule):
@@ -195,6 +199,58 @@ class InverseTime(Schedule):
 
     def __call__(self, t, max_iter):
         return self.start / (1.0 + t / self.n_epochs)
+
+
+class Adaptive(Schedule):
+    """A value that is lowered whenever training no longer improves.
+
+    As ``learning_rate="adaptive"`` in scikit-learn's MLP: where the patience of an
+    estimator, ``n_iter_no_change`` epochs, would end training, the value is multiplied by
+    a factor and training goes on, until the value is no larger than the least. With
+    ``tol=None``, in ``partial_fit``, and for an RBM without ``early_stopping``, nothing
+    tries the patience, and the value stays as it is.
+
+    Parameters
+    ----------
+    start : float
+        Value at the beginning.
+    factor : float, default=0.2
+        What the value is multiplied by, in (0, 1).
+    least : float, default=1e-6
+        Training ends where a value up to this one no longer improves it. Above 0.
+
+    See Also
+    --------
+    Step : A value that falls after a number of epochs.
+
+    Examples
+    --------
+    >>> from skdbn.schedules import Adaptive
+    >>> rate = Adaptive(0.1, factor=0.5)
+    >>> rate(0, 20), rate(10, 20), rate.lowered()
+    (0.1, 0.1, Adaptive(factor=0.5, start=0.05))
+    >>> print(Adaptive(1e-6).lowered())
+    None
+    """
+
+    _parameter_constraints: dict = {
+        "start": [Interval(Real, 0, None, closed="left")],
+        "factor": [Interval(Real, 0, 1, closed="neither")],
+        "least": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(self, start, factor=0.2, least=1e-6):
+        self.start = start
+        self.factor = factor
+        self.least = least
+
+    def __call__(self, t, max_iter):
+        return self.start
+
+    def lowered(self):
+        if self.start <= self.least:
+            return None
+        return Adaptive(self.start * self.factor, self.factor, self.least)
 
 
 class _Constant(Schedule):

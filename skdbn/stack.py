@@ -27,7 +27,7 @@ from ._estimates import ESTIMATES, ScoreMixin
 from ._generation import Plan, answer_dtype
 from ._params import clone_with, resolve
 from ._partition import lower_bound
-from ._sklearn import Interval, fit_method
+from ._sklearn import DocumentedMixin, Interval, fit_method
 from ._tasks import Task
 from ._versioned import VersionedEstimator
 from .rbm import RBM
@@ -43,6 +43,7 @@ class StackedRBM(
     ScoreMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
+    DocumentedMixin,
     CallbackSupportMixin,
     VersionedEstimator,
 ):
@@ -518,19 +519,19 @@ class PretrainedMixin:
         super()._check_before_pretraining(data, rows, held_out, keep)
         keep = keep and hasattr(self, "stack_")
         if keep or isinstance(self.rbm, FrozenEstimator):
-            if rows is not data.X and not keep:
+            if rows is not data and not keep:
                 raise ValueError(
                     "X_unlabeled holds rows to pretrain on, but rbm=FrozenEstimator(...) "
                     "is not trained again. Fit the stack on all rows before, or pass an "
                     "RBM."
                 )
-            stack = self.stack_ if keep else _frozen_stack(self, rows.shape[1])
-            self._check_first(rows, stack[0])
+            stack = self.stack_ if keep else _frozen_stack(self, rows.X.shape[1])
+            self._check_first(rows.X, stack[0])
         elif isinstance(self.rbm, (list, tuple)):
             n_layers = len(layer_sizes(self.hidden_layer_sizes))
-            self._check_first(rows, rbm_list(self.rbm, n_layers)[0])
+            self._check_first(rows.X, rbm_list(self.rbm, n_layers)[0])
         else:
-            self._check_first(rows, RBM() if self.rbm is None else self.rbm)
+            self._check_first(rows.X, RBM() if self.rbm is None else self.rbm)
 
     def _with_part(self, stack):
         """What fit has come to with the layers of this stack."""
@@ -540,8 +541,8 @@ class PretrainedMixin:
         """What the stack that is being fitted is given of rows X."""
         return check_rows(self, X)
 
-    def _pretrain(self, task, data, rbm, random_state):
-        """Set ``stack_`` to a stack fitted to data, or to the frozen one."""
+    def _pretrain(self, task, rows, rbm, random_state):
+        """Set ``stack_`` to a stack fitted to the rows, or to the frozen one."""
         subtask = task.subtask("pretrain")
         if isinstance(self.rbm, FrozenEstimator):
             subtask.begin()
@@ -551,7 +552,7 @@ class PretrainedMixin:
             stack = StackedRBM(self.hidden_layer_sizes, rbm=rbm, verbose=self.verbose)
             self.stack_ = clone_with(stack, random_state)
             with subtask.begin_for(self.stack_):
-                self.stack_.fit(data)
+                self.stack_.fit(rows.X, sample_weight=rows.weight)
         subtask.end()
 
 

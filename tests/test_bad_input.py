@@ -360,7 +360,7 @@ SHARED = {
     "alpha": [-0.1, "a", np.nan, None],
     "batch_size": [0, -1, 2.5, "automatic", None],
     "max_iter": [0, -1, 1.5, None],
-    "learning_rate": [0, -0.1, "adaptive", None],
+    "learning_rate": [0, -0.1, "invscaling", None],
     "shuffle": ["yes", 2, None],
     "warm_start": ["yes", 2, None],
     "dtype": ["float16", np.int64, "int", None],

@@ -22,6 +22,7 @@ from skdbn.callbacks import Checkpoint, EarlyStopping
 from skdbn.optimizers import Adam, Averaged, Clipped
 from skdbn.regularization import Sparsity
 from skdbn.samplers import PCD, FastPCD, ParallelTempering
+from skdbn.schedules import Adaptive
 from skdbn.units import Gaussian
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*maximum number of iterations.*")
@@ -80,6 +81,23 @@ def test_all_that_training_remembers(make, tmp_path):
     resumed, n_left = crash_and_resume(make, tmp_path / "fit", 3, ROWS, LABELS)
     assert_same(resumed, whole)
     assert n_left == whole.n_iter_ - 2
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MLPClassifier(**BUSY_MLP, learning_rate="adaptive"),
+        lambda: RBM(**{**BUSY_RBM, "learning_rate": Adaptive(0.1)}, early_stopping=True),
+    ],
+)
+def test_a_rate_that_was_lowered(make, tmp_path):
+    def impatient():
+        return make().set_params(tol=10.0, n_iter_no_change=1)
+
+    whole = impatient().fit(ROWS, LABELS)
+    assert whole.n_iter_ == 6
+    resumed, _ = crash_and_resume(impatient, tmp_path / "fit", 5, ROWS, LABELS)
+    assert_same(resumed, whole)
 
 
 def test_after_divergence(tmp_path):

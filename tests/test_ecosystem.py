@@ -1,6 +1,7 @@
 """The estimators in the company they are made for: scikit-learn, joblib, pandas, SciPy."""
 
 import pickle
+import re
 
 import joblib
 import numpy as np
@@ -635,3 +636,14 @@ def test_min_max_scaler_is_enough_for_binary_units(name):
     y = np.arange(60) % 2
     for dtype in (np.float64, np.float32):
         make_pipeline(MinMaxScaler(), build(name)).fit(X.astype(dtype), y)
+
+
+# -- notebooks --------------------------------------------------------------------------
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_shows_what_the_parameters_mean(name):
+    estimator = build(name)
+    shown = estimator._repr_html_()
+    described = re.findall(r"param-doc-description[^>]*>\s*(\w+): .*?<br><br>\w", shown)
+    assert set(described) >= set(estimator.get_params(deep=False))
+    page = f"../api/generated/skdbn.{name}.html#:~:text=random_state"
+    assert f'href="{page}' in shown

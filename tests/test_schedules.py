@@ -11,7 +11,15 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from skdbn import RBM, MLPClassifier
 from skdbn.optimizers import SGD
-from skdbn.schedules import Exponential, InverseTime, Ramp, Schedule, Step, as_schedule
+from skdbn.schedules import (
+    Adaptive,
+    Exponential,
+    InverseTime,
+    Ramp,
+    Schedule,
+    Step,
+    as_schedule,
+)
 from skdbn.units import Bernoulli, Gaussian
 
 # start, stop, n_epochs, max_iter, values at the times 0, 1, 2.5, 4, 10 and 11
@@ -97,6 +105,28 @@ def test_schedules_fall_from_their_start(schedule, times):
     assert all(isinstance(value, float) and value >= 0 for value in values)
 
 
+def test_adaptive_rates_are_lowered_to_the_least():
+    values, schedule = [], Adaptive(1.0, factor=0.5, least=0.125)
+    while schedule is not None:
+        values.append(schedule(len(values), 10))
+        schedule = schedule.lowered()
+    assert values == [1, 0.5, 0.25, 0.125]
+
+
+def test_an_rbm_goes_on_with_a_lower_rate_when_patience_ends(steps):
+    rate = Adaptive(4e-9, factor=0.5, least=1e-9)  # too small to improve anything
+    rbm = RBM(2, learning_rate=rate, early_stopping=True, n_iter_no_change=2, tol=1.0)
+    rbm.set_params(max_iter=50, random_state=0).fit(np.eye(20))
+    assert rbm.n_iter_ == 1 + 3 * 2
+    rates = {rate for rate, *_ in steps[::2]}  # of batches of ten rows
+    np.testing.assert_allclose(sorted(rates), [1e-10, 2e-10, 4e-10])
+
+
+def test_line_searches_end_when_patience_does():
+    mlp = MLPClassifier((2,), solver="cg", learning_rate=Adaptive(1.0), tol=1e9)
+    assert mlp.set_params(n_iter_no_change=1).fit(np.eye(3), [0, 1, 1]).n_iter_ == 3
+
+
 def test_number_as_schedule():
     constant = as_schedule(0.25)
     assert isinstance(constant, Schedule)
@@ -125,6 +155,9 @@ def test_number_as_schedule():
         (Exponential(0.1, -0.5), "factor"),
         (InverseTime(-1), "start"),
         (InverseTime(0.1, 0), "n_epochs"),
+        (Adaptive(-1), "start"),
+        (Adaptive(0.1, 1), "factor"),
+        (Adaptive(0.1, least=0), "least"),
     ],
     ids=str,
 )

@@ -44,8 +44,6 @@ def expected_failures(estimator):
         if estimator.dtype == "float64":
             return {}
         reason = ROUNDING
-    elif isinstance(estimator, DBNAutoencoder):
-        return {}
     else:
         reason = RANDOM
     names = [f"check_sample_weight_equivalence_on_{k}_data" for k in ("dense", "sparse")]
@@ -65,4 +63,5 @@ def expected_failures(estimator):
     expected_failed_checks=expected_failures,
 )
 def test_check(estimator, check):
+    """The check raises where scikit-learn would not have the estimator."""
     check(estimator)

@@ -35,7 +35,7 @@ from skdbn import (
 from skdbn._network_problem import NetworkProblem
 from skdbn.activations import LeakyRelu
 from skdbn.losses import BinaryLogLoss, LogLoss, Loss, PoissonLoss, SquaredError
-from skdbn.optimizers import Adam, Averaged
+from skdbn.optimizers import SGD, Adam, Averaged
 from skdbn.schedules import Ramp
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -117,6 +117,32 @@ def test_training_goes_the_way_of_scikit_learn(case):
         )
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_adaptive_rates_go_the_way_of_scikit_learn(early_stopping, monkeypatch):
+    rates, numbers = set(), SGD.numbers
+
+    def spy(solver, n_steps, learning_rate, *args):
+        rates.add(learning_rate)
+        return numbers(solver, n_steps, learning_rate, *args)
+
+    monkeypatch.setattr(SGD, "numbers", spy)
+    X, y = data_of("labels")
+    params = {
+        "hidden_layer_sizes": (8, 5), "batch_size": 20, "max_iter": 300, "solver": "sgd",
+        "tol": 0.02, "n_iter_no_change": 2, "random_state": 3, "learning_rate": "adaptive",
+        "early_stopping": early_stopping,
+    }  # fmt: skip
+    if early_stopping:  # of three classes, ours would be stratified
+        y = y == 1
+    theirs = neural_network.MLPClassifier(learning_rate_init=0.01, **params).fit(X, y)
+    ours = MLPClassifier(dtype="float64", **params).fit(X, y)
+    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
+    np.testing.assert_allclose(ours.coefs_[1], theirs.coefs_[1], rtol=1e-8)
+    assert ours.n_iter_ < 300
+    np.testing.assert_allclose(sorted(rates), 0.01 / 5.0 ** np.arange(7)[::-1])
+    assert min(rates) < 1e-6
+
+
 def test_loss_of_several_outputs_is_their_sum():
     X, y = data_of("numbers")
     mlp = MLPRegressor(
@@ -127,26 +153,23 @@ def test_loss_of_several_outputs_is_their_sum():
 
 
 # -- weights of rows and classes ----------------------------------------------------------
-@pytest.mark.parametrize("name", SUPERVISED)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_rows_of_no_weight_are_not_there(name):
+    """Neither in pretraining nor after it."""
     y, weight = target(name), np.where(np.arange(60) < 45, WEIGHT, 0.0)
-    if "DBN" in name:  # pretrained on rows of its own
-        stack = StackedRBM((4, 3), rbm=small_rbm(), random_state=0).fit(X)
-        start = {"rbm": FrozenEstimator(stack)}
-    else:
-        start = {}
-    options = {"batch_size": 10, "early_stopping": True, **start}
+    options = {"batch_size": 10, "early_stopping": True}
     weighted = build(name, **options).fit(X, y, weight)
     without = build(name, **options).fit(X[:45], y[:45], WEIGHT[:45])
-    np.testing.assert_array_equal(weighted.coefs_[0], without.coefs_[0])
-    assert weighted.loss_curve_ == without.loss_curve_
-    assert weighted.validation_scores_ == without.validation_scores_
+    np.testing.assert_allclose(weighted.coefs_[0], without.coefs_[0], rtol=1e-5, atol=1e-7)
+    for curve in ("loss_curve_", "validation_scores_"):
+        expected = getattr(without, curve)
+        np.testing.assert_allclose(getattr(weighted, curve), expected, rtol=1e-5)
     scaled = build(name, **options, alpha=0.0).fit(X, y, 4 * weight)
     unscaled = build(name, **options, alpha=0.0).fit(X, y, weight)
     np.testing.assert_allclose(scaled.coefs_[0], unscaled.coefs_[0], rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", SUPERVISED)
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(
     ("weight", "match"),
     [
@@ -159,10 +182,9 @@ def test_rows_of_no_weight_are_not_there(name):
 )
 def test_bad_sample_weight(name, weight, match):
     for method in ("fit", "partial_fit"):
-        known = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
-        known = known if name in CLASSIFIERS else {}
+        classes = known(name) if method == "partial_fit" else {}
         with pytest.raises(ValueError, match=match):
-            getattr(build(name), method)(X, target(name), sample_weight=weight, **known)
+            getattr(build(name), method)(X, target(name), sample_weight=weight, **classes)
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -402,7 +424,7 @@ def known(name):
     return {"classes": [0, 1, 2]} if name in CLASSIFIERS else {}
 
 
-@pytest.mark.parametrize("name", SUPERVISED)
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("solver", ["sgd", "adam", Averaged(Adam(), decay=0.9), "cg"])
 def test_partial_fit_is_fit_in_pieces(name, solver):
     y, options = target(name), {"solver": solver, "batch_size": 7, "shuffle": False}
@@ -418,7 +440,7 @@ def test_partial_fit_is_fit_in_pieces(name, solver):
     assert pieces.n_evaluations_ == fitted.n_evaluations_
 
 
-@pytest.mark.parametrize("name", SUPERVISED)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_partial_fit_takes_batches(name):
     y = target(name)
     fitted = build(name, batch_size=7).partial_fit(X, y, **known(name))
@@ -451,7 +473,7 @@ def test_partial_fit_of_classifiers():
     assert sets.predict(X).shape == (60, 5)
 
 
-@pytest.mark.parametrize("name", SUPERVISED)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_partial_fit_that_cannot_be(name):
     assert not hasattr(build(name, solver="lbfgs"), "partial_fit")
     with pytest.raises(ValueError, match="does not support early_stopping=True"):
@@ -490,14 +512,22 @@ def test_partial_fit_with_another_solver_starts_from_rest():
     assert mlp.n_iter_ == 2
 
 
-@pytest.mark.parametrize("solver", ["adam", "cg"])
-def test_partial_fit_goes_on_from_weights_that_are_set(solver):
+@pytest.mark.parametrize("solver", ["adam", "cg", Averaged(Adam())])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_partial_fit_goes_on_from_weights_that_are_set(solver, in_place):
     y = target("MLPRegressor")
-    mlp = build("MLPRegressor", solver=solver).partial_fit(X, y)
-    mlp.coefs_ = [np.zeros_like(coef) for coef in mlp.coefs_]
-    mlp.intercepts_ = [np.zeros_like(intercept) for intercept in mlp.intercepts_]
+    mlp = build("MLPRegressor", solver=solver, batch_size=7).partial_fit(X, y)
+    if in_place:
+        for array in (*mlp.coefs_, *mlp.intercepts_):
+            array[:] = 0
+    else:
+        mlp.coefs_ = [np.zeros_like(coef) for coef in mlp.coefs_]
+        mlp.intercepts_ = [np.zeros_like(intercept) for intercept in mlp.intercepts_]
     mlp.set_params(batch_size=60).partial_fit(X, y)
     assert mlp.loss_curve_[1] == pytest.approx(0.5 * np.mean(y**2), rel=1e-5)
+    # One step of at most the learning rate, and nothing of the average of before.
+    steps = [np.abs(array).max() for array in (*mlp.coefs_, *mlp.intercepts_)]
+    assert solver == "cg" or max(steps) < 0.002
 
 
 def test_what_partial_fit_keeps_is_not_what_the_network_has():
@@ -568,11 +598,15 @@ def test_a_validation_set_of_ones_own(name, early):
 
 
 def test_a_validation_set_of_an_autoencoder():
-    fitted = build("DBNAutoencoder").fit(X[:40], X_val=X[40:])
-    assert fitted.validation_scores_[-1] == pytest.approx(fitted.score(X[40:]), rel=1e-6)
-    R, V = fitted.reconstruct(X[40:]), X[40:]
-    cross_entropy = -(V * np.log(R) + (1 - V) * np.log(1 - R)).sum(axis=1).mean()
-    assert fitted.validation_loss_curve_[-1] == pytest.approx(cross_entropy, rel=1e-5)
+    V, weight = X[40:], WEIGHT[40:]
+    fitted = build("DBNAutoencoder").fit(X[:40], X_val=V, sample_weight_val=weight)
+    R = fitted.reconstruct(V)
+    error = np.average((R - V) ** 2, axis=0, weights=weight).mean()
+    assert fitted.validation_scores_[-1] == pytest.approx(-error, rel=1e-5)
+    assert fitted.score(V, sample_weight=weight) == pytest.approx(-error, rel=1e-5)
+    cross_entropy = -(V * np.log(R) + (1 - V) * np.log(1 - R)).sum(axis=1)
+    expected = np.average(cross_entropy, weights=weight)
+    assert fitted.validation_loss_curve_[-1] == pytest.approx(expected, rel=1e-5)
     stopped = build(
         "DBNAutoencoder", early_stopping=True, max_iter=9, tol=9.0, n_iter_no_change=1
     )

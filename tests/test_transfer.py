@@ -261,6 +261,9 @@ def test_unlabelled_rows_are_pretrained_on(name, container):
     alone = build(name).fit(rows[:20], y[:20])
     assert not np.array_equal(alone.stack_[0].components_, stack[0].components_)
     assert semi.n_evaluations_ == alone.n_evaluations_
+    weighted = build(name).fit(rows[:20], y[:20], WEIGHT[:20], X_unlabeled=rows[20:])
+    expected.fit(rows, sample_weight=np.r_[WEIGHT[:20], np.ones(40)])
+    np.testing.assert_array_equal(weighted.stack_[0].components_, expected[0].components_)
 
 
 def test_unlabelled_rows_in_a_pipeline():
