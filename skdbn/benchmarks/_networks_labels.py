@@ -12,7 +12,8 @@ from skdbn.benchmarks._networks import NetworksTable
 
 _LABELS = {"digits": (50, 200), "mnist": (100, 1000)}
 _SIZES = {"digits": (128, 128, 256), "mnist": (500, 500, 2000)}
-_PRETRAINING_EPOCHS, _EPOCHS = 20, 100
+_PRETRAINING_EPOCHS = 20
+_BATCH_SIZE, _STEPS = 10, 3000  # of fine-tuning, whatever the number of labels
 
 
 class LabelsTable(NetworksTable):
@@ -33,8 +34,8 @@ class LabelsTable(NetworksTable):
 
     def _measures(self):
         makers = {
-            "pixels": lambda seed: logistic(C=1),
-            "features": lambda seed: make_pipeline(
+            "pixels": lambda seed, labels: logistic(C=1),
+            "features": lambda seed, labels: make_pipeline(
                 FrozenEstimator(self.stack), logistic(C=1)
             ),
             "no-pretraining": self._random,
@@ -52,27 +53,30 @@ class LabelsTable(NetworksTable):
         sizes = self.settings["hidden_layer_sizes"]
         return StackedRBM(sizes, rbm=rbm, random_state=self.seed).fit(self.images.train)
 
-    def _pretrained(self, seed):
+    def _pretrained(self, seed, labels):
         """Make a network that starts from the stack."""
         sizes = self.settings["hidden_layer_sizes"]
         rbm = FrozenEstimator(self.stack)
-        return DBNClassifier(sizes, rbm=rbm, random_state=seed, **self._fine_tuning())
+        return DBNClassifier(sizes, rbm=rbm, random_state=seed, **self._fine_tuning(labels))
 
-    def _random(self, seed):
+    def _random(self, seed, labels):
         """Make the same network with random weights at the start."""
         sizes = self.settings["hidden_layer_sizes"]
         return MLPClassifier(
-            sizes, activation="logistic", random_state=seed, **self._fine_tuning()
+            sizes, activation="logistic", random_state=seed, **self._fine_tuning(labels)
         )
 
-    def _fine_tuning(self):
+    def _fine_tuning(self, labels):
         """Return how both networks are trained on the labels."""
-        return self._annealed(0.001, _EPOCHS) | {"batch_size": 10, "dropout": 0.5}
+        return self._annealed(0.001, _STEPS * _BATCH_SIZE // labels) | {
+            "batch_size": _BATCH_SIZE,
+            "dropout": 0.5,
+        }
 
     def _score(self, make, seed, labels):
         """Fit a classifier to a draw of the labels and score it."""
         X, y = self.images.train, self.images.train_y
         draw = StratifiedShuffleSplit(1, train_size=labels, random_state=seed)
         rows, _ = next(draw.split(y, y))
-        classifier = make(seed).fit(X[rows], y[rows])
+        classifier = make(seed, labels).fit(X[rows], y[rows])
         return {"accuracy": classifier.score(self.images.test, self.images.test_y)}
