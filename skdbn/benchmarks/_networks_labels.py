@@ -2,17 +2,20 @@
 
 from functools import cached_property, partial
 
+import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.pipeline import make_pipeline
+from sklearn.semi_supervised import LabelSpreading
 
-from skdbn import RBM, DBNClassifier, MLPClassifier, StackedRBM
+from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
 from skdbn.benchmarks._models import logistic
 from skdbn.benchmarks._networks import NetworksTable
 
 _LABELS = {"digits": (50, 200), "mnist": (100, 1000)}
 _SIZES = {"digits": (128, 128, 256), "mnist": (500, 500, 2000)}
-_PRETRAINING_EPOCHS = 20
+_CODE_SIZES = {"digits": (128, 64, 8), "mnist": (500, 250, 30)}
+_PRETRAINING_EPOCHS, _CODE_EPOCHS = 20, 20
 _BATCH_SIZE, _STEPS = 10, 3000  # of fine-tuning, whatever the number of labels
 
 
@@ -20,7 +23,8 @@ class LabelsTable(NetworksTable):
     """Classifiers that are told few labels, those of so many training images.
 
     ``accuracy`` is that of the test images, a mean over draws of the labelled images, each
-    class as often as in all of them. The stack is pretrained once, on all training images.
+    class as often as in all of them. The stack and the autoencoder, whose codes the labels
+    spread over (``code-spreading``), are trained once, on all training images.
     """
 
     formats = {"labels": "{}", "model": "{}", "accuracy": "{:.4f}", "accuracy_sd": "{:.4f}"}
@@ -33,15 +37,14 @@ class LabelsTable(NetworksTable):
         return super().settings | {"hidden_layer_sizes": _SIZES[self.images.name]}
 
     def _measures(self):
-        makers = {
-            "pixels": lambda seed, labels: logistic(C=1),
-            "features": lambda seed, labels: make_pipeline(
-                FrozenEstimator(self.stack), logistic(C=1)
-            ),
-            "no-pretraining": self._random,
-            "dbn": self._pretrained,
+        fits = {
+            "pixels": self._fit_pixels,
+            "features": self._fit_features,
+            "no-pretraining": self._fit_random,
+            "dbn": self._fit_pretrained,
+            "code-spreading": self._fit_spreading,
         }
-        return {name: partial(self._score, make) for name, make in makers.items()}
+        return {name: partial(self._score, fit) for name, fit in fits.items()}
 
     def _conditions(self):
         return [{"labels": n_labels} for n_labels in _LABELS[self.images.name]]
@@ -53,30 +56,61 @@ class LabelsTable(NetworksTable):
         sizes = self.settings["hidden_layer_sizes"]
         return StackedRBM(sizes, rbm=rbm, random_state=self.seed).fit(self.images.train)
 
-    def _pretrained(self, seed, labels):
-        """Make a network that starts from the stack."""
-        sizes = self.settings["hidden_layer_sizes"]
+    @cached_property
+    def autoencoder(self):
+        """An autoencoder that is trained on all training images."""
+        sizes = _CODE_SIZES[self.images.name]
+        rbm = RBM(max_iter=self._epochs(_PRETRAINING_EPOCHS))
+        options = self._annealed(0.001, _CODE_EPOCHS)
+        autoencoder = DBNAutoencoder(sizes, rbm=rbm, random_state=self.seed, **options)
+        return autoencoder.fit(self.images.train)
+
+    def _fit_pixels(self, rows, seed):
+        """Fit a logistic regression to the pixels."""
+        return logistic(C=1).fit(*self._labelled(rows))
+
+    def _fit_features(self, rows, seed):
+        """Fit a logistic regression to the features of the stack."""
+        model = make_pipeline(FrozenEstimator(self.stack), logistic(C=1))
+        return model.fit(*self._labelled(rows))
+
+    def _fit_pretrained(self, rows, seed):
+        """Fine-tune a network that starts from the stack."""
         rbm = FrozenEstimator(self.stack)
-        return DBNClassifier(sizes, rbm=rbm, random_state=seed, **self._fine_tuning(labels))
+        network = DBNClassifier(rbm=rbm, **self._fine_tuning(rows, seed))
+        return network.fit(*self._labelled(rows))
 
-    def _random(self, seed, labels):
-        """Make the same network with random weights at the start."""
-        sizes = self.settings["hidden_layer_sizes"]
-        return MLPClassifier(
-            sizes, activation="logistic", random_state=seed, **self._fine_tuning(labels)
-        )
+    def _fit_random(self, rows, seed):
+        """Train the same network from random weights."""
+        network = MLPClassifier(activation="logistic", **self._fine_tuning(rows, seed))
+        return network.fit(*self._labelled(rows))
 
-    def _fine_tuning(self, labels):
-        """Return how both networks are trained on the labels."""
-        return self._annealed(0.001, _STEPS * _BATCH_SIZE // labels) | {
+    def _fit_spreading(self, rows, seed):
+        """Let labels spread over the codes of all training images."""
+        known = np.full(self.images.n_train, -1)
+        known[rows] = self.images.train_y[rows]
+        spreading = LabelSpreading(kernel="knn", n_neighbors=10, n_jobs=-1)
+        model = make_pipeline(FrozenEstimator(self.autoencoder), spreading)
+        return model.fit(self.images.train, known)
+
+    def _fine_tuning(self, rows, seed):
+        """Return the parameters of both networks."""
+        n_epochs = _STEPS * _BATCH_SIZE // len(rows)
+        return self._annealed(0.001, n_epochs) | {
+            "hidden_layer_sizes": self.settings["hidden_layer_sizes"],
             "batch_size": _BATCH_SIZE,
             "dropout": 0.5,
+            "random_state": seed,
         }
 
-    def _score(self, make, seed, labels):
+    def _labelled(self, rows):
+        """Return the labelled images and their classes."""
+        return self.images.train[rows], self.images.train_y[rows]
+
+    def _score(self, fit, seed, labels):
         """Fit a classifier to a draw of the labels and score it."""
-        X, y = self.images.train, self.images.train_y
+        y = self.images.train_y
         draw = StratifiedShuffleSplit(1, train_size=labels, random_state=seed)
         rows, _ = next(draw.split(y, y))
-        classifier = make(seed, labels).fit(X[rows], y[rows])
+        classifier = fit(rows, seed)
         return {"accuracy": classifier.score(self.images.test, self.images.test_y)}
