@@ -170,11 +170,10 @@ class MapsTable(_CodesTable):
     def _score_r_schedule(self, seed):
         """Score the autoencoder after the schedule that an R package describes.
 
-        Continuous input, weight cost .0002, 6000 batches of 100 rows for each RBM; then 10
-        line searches on each of 200 batches of 100.
+        Grey levels as probabilities, weight cost .0002, 6000 batches of 100 rows for each
+        RBM; then 10 line searches on each of 200 batches of 100.
         """
         rbms = self._rbms(10, code_rate=0.001, learning_rate=0.1, batch_size=100)
-        rbms[0].set_params(visible="continuous")
         stack = StackedRBM(self._sizes, rbm=rbms, random_state=seed)
         stack, pretraining = timed(stack.fit, self.images.train)
         autoencoder = DBNAutoencoder(
