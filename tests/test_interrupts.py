@@ -18,6 +18,14 @@ from skdbn.callbacks import Checkpoint, Snapshots
 pytestmark = pytest.mark.filterwarnings("ignore:.*maximum number of iterations.*")
 
 
+@pytest.fixture(autouse=True)
+def signals():
+    """Ctrl-C as in a shell: a process that is started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("name", "n"),
     [

@@ -137,7 +137,7 @@ def test_few_labels(images, monkeypatch):
     monkeypatch.setattr("skdbn.benchmarks._networks_labels._LABELS", {"digits": (20, 60)})
     table = LabelsTable(images, quick=True, runs=2)
     rows = table.rows()
-    assert [row.names["labels"] for row in rows] == 4 * [20] + 4 * [60]
+    assert [row.names["labels"] for row in rows] == 5 * [20] + 5 * [60]
     told = []
 
     def spy(self, X, y=None, *args, **kwargs):
@@ -152,10 +152,13 @@ def test_few_labels(images, monkeypatch):
     assert all(0 <= row["accuracy"] <= 1 and row["accuracy_sd"] >= 0 for row in found)
     assert table.stack is table.stack  # pretrained once
     assert table.stack.n_features_in_ == 64
-    # The features are those of the stack, whatever the seed of the draw.
-    features = table._measures()["features"].args[0](1)
-    assert isinstance(features, Pipeline)
-    assert features[0].estimator is table.stack
+    # The features are those of the stack, whatever the draw; so are the codes.
+    for name in ("features", "code-spreading"):
+        model = table._measures()[name].args[0](np.arange(30), 1)
+        assert isinstance(model, Pipeline)
+        pretrained = table.stack if name == "features" else table.autoencoder
+        assert model[0].estimator is pretrained
+        assert model.predict(images.test).shape == (50,)
 
 
 def test_codes(images):
