@@ -26,7 +26,7 @@ stay there for long, because its error is multiplied by ``o * (1 - o)``. So the 
 weights decides, and the last part counts how often. That is why networks are trained on
 cross-entropies and start from smaller weights today. The tutorial had a good draw: its
 network answers 4 until step 50 and 5 from step 60, and after 250 steps the output of the
-five is 0.975 and no other above 0.028. The draw here is one like that.
+five is 0.975 and no other above 0.028. On MNIST, the draw here is one like that.
 
 It takes the digits that come with scikit-learn, 64-28-10, or MNIST, 784-28-10, if the
 environment variable ``SKDBN_DATA`` names the folder of its files.

@@ -7,8 +7,8 @@ In a pipeline an :class:`~skdbn.RBM` is one way to make features among others. O
 UMAP, tries several settings of each, and several classifiers on top.
 
 It takes the digits that come with scikit-learn, or a part of MNIST if the environment
-variable ``SKDBN_DATA`` names the folder of its files. UMAP (``pip install umap-learn``) is
-left out where it is not installed.
+variable ``SKDBN_DATA`` names the folder of its files. UMAP is tried on MNIST only, where it
+is installed (``pip install umap-learn``).
 """
 
 # %%

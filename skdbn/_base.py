@@ -109,8 +109,8 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         """The callback task whose subtasks are the epochs."""
         return task
 
-    def _stratify(self, targets):
-        """What the held-out rows are to be stratified by."""
+    def _stratify(self, targets, rows):
+        """What the held-out ones of the rows are to be stratified by."""
         return None
 
     # -- fit ----------------------------------------------------------------------------
@@ -196,6 +196,10 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
     def _check_held_out(self, X, y, sample_weight=None):
         """The validation set that the user gives, as Examples, or None."""
         if X is None and y is None:
+            if sample_weight is not None:
+                raise ValueError(
+                    "sample_weight_val is given without X_val. Pass the rows that it is of."
+                )
             return None
         if X is None or y is None:
             given, missing = ("y_val", "X_val") if X is None else ("X_val", "y_val")
@@ -350,7 +354,7 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
 
     def _split(self, targets, rows, random_state):
         """Rows to train on and rows held out for early stopping."""
-        return hold_out(self, rows, random_state, self._stratify(targets[rows]))
+        return hold_out(self, rows, random_state, self._stratify(targets, rows))
 
     # -- the fitted network --------------------------------------------------------------
     def layer_activations(self, X):

@@ -224,8 +224,8 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         right = (self._decide(outputs) == self._decide(targets)).all(axis=1)
         return np.average(right, weights=weight)
 
-    def _stratify(self, targets):
-        return None if self._multilabel_ else self._decide(targets)
+    def _stratify(self, targets, rows):
+        return None if self._multilabel_ else self._decide(targets[rows])
 
     def predict(self, X):
         """Most probable class of each row.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sklearn.exceptions import ConvergenceWarning
 
-_OWN_FOLDER = str(Path(__file__).parent)
+_OWN_FOLDER = Path(__file__).parent
 
 
 class Interruption(threading.local):
@@ -88,6 +88,6 @@ def _caller(frame, estimator):
 
 def _is_of_a_package(frame):
     """Whether a frame is code of an installed package, or of this one."""
-    path = frame.f_code.co_filename
-    installed = {"site-packages", "dist-packages"}.intersection(Path(path).parts)
-    return bool(installed) or path.startswith(_OWN_FOLDER)
+    path = Path(frame.f_code.co_filename)
+    installed = {"site-packages", "dist-packages"}.intersection(path.parts)
+    return bool(installed) or path.is_relative_to(_OWN_FOLDER)

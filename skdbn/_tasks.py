@@ -122,9 +122,15 @@ class Task:
         """The callbacks whose state belongs to that of the fit, by name."""
         return {
             f"callback {i}": _OfEstimator(callback, self.estimator)
-            for i, callback in enumerate(callbacks_of(self.estimator))
-            if hasattr(callback, "get_state")
+            for i, callback in enumerate(remembering_callbacks(self.estimator))
         }
+
+
+def remembering_callbacks(estimator):
+    """The callbacks of an estimator that have a state of their own."""
+    return [
+        callback for callback in callbacks_of(estimator) if hasattr(callback, "get_state")
+    ]
 
 
 class _OfEstimator:

@@ -13,7 +13,7 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
+from sklearn.base import MetaEstimatorMixin, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._params import clone_with
 from ._sklearn import HasMethods, Interval, fit_method
+from ._versioned import VersionedEstimator
 
 __all__ = ["DataParallel"]
 
@@ -35,7 +36,7 @@ def _has(name):
     return check
 
 
-class DataParallel(MetaEstimatorMixin, BaseEstimator):
+class DataParallel(MetaEstimatorMixin, VersionedEstimator):
     """Copies of an estimator, trained side by side on blocks and averaged.
 
     The blocks of a Dask array are shared out to the copies, in order: the first copy gets
@@ -185,11 +186,14 @@ class DataParallel(MetaEstimatorMixin, BaseEstimator):
         return self
 
     def _begin(self, X, y):
-        """Make the start parameters from the first block; returns all blocks."""
+        """Make the start parameters from the first block with rows; returns all blocks."""
         blocks = self._blocks(X, y)
         self.random_state_ = check_random_state(self.random_state)
         model = clone_with(self.estimator, self.random_state_)
-        first = _delayed(_train)(_Copy(model), blocks[0], _known(model, y))
+        for block in blocks:
+            first = _delayed(_train)(_Copy(model), block, _known(model, y)).persist()
+            if first.n_rows.compute():
+                break
         self.estimator_, self.n_rounds_ = self._average([first]), 0
         return blocks
 
@@ -249,6 +253,27 @@ class DataParallel(MetaEstimatorMixin, BaseEstimator):
         return self.random_state_.randint(2**31 - 1)
 
     # -- what the estimator can do --------------------------------------------------------
+    @property
+    @available_if(_has("classes_"))
+    def classes_(self):
+        """Class labels of the fitted estimator."""
+        return self.estimator_.classes_
+
+    @property
+    @available_if(_has("n_features_in_"))
+    def n_features_in_(self):
+        """Number of columns that the estimator was fitted with."""
+        return self.estimator_.n_features_in_
+
+    def __sklearn_tags__(self):
+        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
+        tags.estimator_type = inner.estimator_type
+        tags.target_tags = inner.target_tags
+        tags.classifier_tags = inner.classifier_tags
+        tags.regressor_tags = inner.regressor_tags
+        tags.transformer_tags = inner.transformer_tags
+        return tags
+
     @available_if(_has("transform"))
     def transform(self, X):
         """What the fitted estimator makes of X, block by block.

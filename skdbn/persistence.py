@@ -25,7 +25,7 @@ True
 
 from inspect import isabstract
 
-from . import autoencoder, dbn  # noqa: F401, which import all there is
+from . import autoencoder, dbn, distributed  # noqa: F401, which import all there is
 from ._versioned import VersionedEstimator, VersionWarning
 
 __all__ = ["TRUSTED_TYPES", "VersionWarning"]

@@ -8,6 +8,7 @@ Wherever an estimator takes a schedule it takes a number too.
 from numbers import Real
 
 import numpy as np
+from sklearn.base import clone
 
 from ._params import resolve
 from ._sklearn import Interval
@@ -206,9 +207,9 @@ class Adaptive(Schedule):
 
     As ``learning_rate="adaptive"`` in scikit-learn's MLP: where the patience of an
     estimator, ``n_iter_no_change`` epochs, would end training, the value is multiplied by
-    a factor and training goes on, until the value is no larger than the least. With
-    ``tol=None``, in ``partial_fit``, and for an RBM without ``early_stopping``, nothing
-    tries the patience, and the value stays as it is.
+    a factor and training goes on, until the value is no larger than the least. Where
+    nothing tries the patience the value stays as it is: with ``tol=None`` and no
+    ``early_stopping``, in ``partial_fit``, and for an RBM without ``early_stopping``.
 
     Parameters
     ----------
@@ -250,7 +251,7 @@ class Adaptive(Schedule):
     def lowered(self):
         if self.start <= self.least:
             return None
-        return Adaptive(self.start * self.factor, self.factor, self.least)
+        return clone(self).set_params(start=self.start * self.factor)
 
 
 class _Constant(Schedule):

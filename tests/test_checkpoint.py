@@ -392,3 +392,15 @@ def test_kills_at_random_moments():
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 of 6 identical" in done.stdout
+
+
+def test_another_rule_for_stopping_is_another_fit(tmp_path):
+    def fit(patience):
+        mlp = MLPClassifier((5,), max_iter=12, tol=None, random_state=0)
+        stopping = EarlyStopping(tol=100.0, n_iter_no_change=patience)
+        checkpoint = Checkpoint(tmp_path / "fit", verbose=False)
+        return mlp.set_callbacks(stopping, checkpoint).fit(ROWS, LABELS).n_iter_
+
+    short = fit(2)
+    assert fit(2) == short < 12
+    assert fit(5) == short + 3

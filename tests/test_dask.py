@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from _estimators import CLASSIFIERS, SUPERVISED, build
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
@@ -486,3 +486,23 @@ def test_without_dask(monkeypatch, data):
     monkeypatch.setitem(sys.modules, "dask.array", None)
     with pytest.raises(ImportError, match=r'needs Dask.*pip install "skdbn\[dask\]"'):
         DataParallel(build("RBM"), 2).fit(data[0])
+
+
+def test_the_first_blocks_may_be_empty():
+    X = np.random.RandomState(0).uniform(size=(40, 5))
+    blocks = da.from_array(X, chunks=(10, 5))
+    later = blocks[da.from_array(np.arange(40) >= 25, chunks=10)]  # of unknown sizes
+    model = DataParallel(RBM(3, random_state=0), 2, n_rounds=1, random_state=0).fit(later)
+    assert model.n_features_in_ == 5
+    with pytest.raises(ValueError, match="no rows"):
+        DataParallel(RBM(3), 2).fit(blocks[da.from_array(np.arange(40) > 99, chunks=10)])
+
+
+def test_tags_and_classes_are_those_of_the_estimator():
+    model = DataParallel(MLPClassifier((3,), random_state=0), 2, n_rounds=1)
+    assert is_classifier(model)
+    assert not is_classifier(DataParallel(RBM(3), 2))
+    X = da.from_array(np.random.RandomState(0).uniform(size=(20, 4)), chunks=(10, 4))
+    model.fit(X, da.from_array(np.arange(20) % 2, chunks=10))
+    np.testing.assert_array_equal(model.classes_, [0, 1])
+    assert not hasattr(DataParallel(RBM(3), 2), "classes_")

@@ -133,3 +133,11 @@ def test_computed_rows_of_sparse_data(monkeypatch):
     monkeypatch.setattr(stack, "_KEPT_BYTES", 0)
     for rbm, expected in zip(clone(model).fit(X).rbms_, kept, strict=True):
         np.testing.assert_allclose(rbm.components_, expected.components_, rtol=1e-8)
+
+
+def test_early_stopping_of_an_autoencoder_takes_no_copy_of_the_rows():
+    X = np.random.RandomState(0).uniform(size=(20_000, 100)).astype(np.float32)  # 7.6 MB
+    options = {"pretrain": False, "early_stopping": True, **SMALL}
+    autoencoder = DBNAutoencoder((5,), **options)
+    autoencoder.fit(X[:200])
+    assert peak(lambda: autoencoder.fit(X)) < 6 * MB

@@ -22,10 +22,10 @@ from skdbn.optimizers import SOLVERS
 
 @pytest.fixture(scope="module")
 def images():
-    """Digits of 200 rows to train on and 50 to test on."""
+    """Digits of 210 rows to train on and 50 to test on."""
     images = load_images("digits", None, 0, quick=True)
-    rows = np.r_[:200, images.n_train : images.n_train + 50]
-    return Images("digits", images.X[rows], images.y[rows], 200)
+    rows = np.r_[:210, images.n_train : images.n_train + 50]
+    return Images("digits", images.X[rows], images.y[rows], 210)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ class Numbers(NetworksTable):
 
     formats = {"model": "{}", "label": "{}", "a": "{}", "a_sd": "{}", "b": "{}"}
     headlines = ("a",)
-    spread = ("a",)
+    spread = frozenset({"a"})
 
     def _measures(self):
         return {
@@ -82,7 +82,7 @@ def test_models_that_are_asked_for():
 
 def test_held_out_images_are_the_last_of_the_training_images(images):
     held = hold_out(images)
-    assert (len(held.train), len(held.test)) == (166, 34)
+    assert (len(held.train), len(held.test)) == (175, 35)
     np.testing.assert_array_equal(held.X, images.train)
     np.testing.assert_array_equal(np.r_[held.train_y, held.test_y], images.train_y)
 
@@ -180,15 +180,16 @@ def test_codes(images):
     assert all(row["fit_seconds"] >= 0 for row in found.values())
 
 
-def test_maps_without_umap(images, monkeypatch):
+def test_maps_without_umap(images, monkeypatch, capsys):
     monkeypatch.setattr(
         "skdbn.benchmarks._models.importlib.util.find_spec", lambda name: None
     )
     table = MapsTable(images, quick=True)
     models = [row.names["model"] for row in table.rows()]
     assert "umap" not in models
+    assert "UMAP is not installed" in capsys.readouterr().err
     for model in ("r-schedule", "tsne"):
-        found = measured(MapsTable(images, quick=True, models=[model]))[model]
+        found = measured(MapsTable(images, quick=True, models=[model], runs=2))[model]
         assert 0 < found["neighbour"] < 1
         assert ("test_error" in found) == (model == "r-schedule")
 
@@ -197,9 +198,10 @@ def test_solvers(images):
     table = SolversTable(images, quick=True)
     found = measured(table)
     assert list(found) == list(SOLVERS)
-    n_batches = 200 // 20
-    assert found["adam"]["evaluations"] == 2 * n_batches
-    assert found["adam"]["rows"] == pytest.approx(2 * 200 / 1e6)
+    n_batches = 10  # of 20 rows, and one of 10
+    assert found["adam"]["evaluations"] == 2 * (n_batches + 1)
+    assert found["adam"]["rows"] == pytest.approx(2 * 210 / 1e6)
+    assert found["adam"]["epochs"] == 2
     assert found["adam"]["learning_rate"] == 0.001
     assert np.isnan(found["lbfgs"]["learning_rate"])
     assert all(row["loss"] > 0 for row in found.values())

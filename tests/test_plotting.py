@@ -1071,6 +1071,12 @@ def test_films_that_cannot_be_made(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_errors_of_images_of_bytes_do_not_wrap_around():
+    X = np.full((1, 4), 100, np.uint8)
+    display = ReconstructionDisplay.from_predictions(X, np.full((1, 4), 120, np.uint8))
+    assert display.errors_ == {"reconstruction": 400.0}
+
+
 def test_displays_of_what_callbacks_kept(tmp_path):
     snapshots, recorder = callbacks.Snapshots(), callbacks.Recorder()
     rbm = RBM(max_iter=2)

@@ -754,3 +754,8 @@ def test_regressors_in_a_pipeline():
     assert model.fit(X, y).score(X, y) > 0.9
     several = model.fit(X, np.column_stack([y, -y]))
     assert several.predict(X).shape == (60, 2)
+
+
+def test_weights_of_a_validation_set_that_is_not_there():
+    with pytest.raises(ValueError, match="sample_weight_val is given without X_val"):
+        MLPClassifier().fit(X, y, sample_weight_val=np.ones(3))

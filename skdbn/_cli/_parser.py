@@ -270,9 +270,6 @@ def _add_table(tables, name, text):
     return parser
 
 
-# --- Options of several commands ----------------------------------------------------------
-
-
 def _add_data_dir(parser):
     """Add the option for the folder of MNIST."""
     parser.add_argument(

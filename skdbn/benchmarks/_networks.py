@@ -24,7 +24,7 @@ class NetworksTable:
         The columns and how they are printed.
     headlines : tuple of str
         The columns that are told when a model is finished.
-    spread : tuple of str
+    spread : set of str
         The columns that get another one with their standard deviation, ``name_sd``.
     """
 
@@ -34,7 +34,7 @@ class NetworksTable:
     quick: bool = False
     models: list[str] | None = None
 
-    spread = ()
+    spread = frozenset()
 
     @property
     def settings(self):
@@ -76,7 +76,7 @@ class NetworksTable:
         """Return the means over the runs, and standard deviations where there are some."""
         summary = {name: np.mean([run[name] for run in found]) for name in found[0]}
         if len(found) > 1:
-            for name in self.spread:
+            for name in self.spread & summary.keys():
                 summary[f"{name}_sd"] = np.std([run[name] for run in found], ddof=1)
         return summary
 

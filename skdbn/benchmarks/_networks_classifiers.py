@@ -25,7 +25,7 @@ class ClassifiersTable(NetworksTable):
         "fit_seconds": "{:.0f}",
     }
     headlines = ("test_error",)
-    spread = ("test_error",)
+    spread = frozenset({"test_error"})
 
     def _measures(self):
         dropout = self._annealed(0.001, 80) | {"dropout": 0.3, "input_dropout": 0.2}
@@ -46,6 +46,7 @@ class ClassifiersTable(NetworksTable):
             (512,),
             solver="rmsprop",
             batch_size=128,
+            alpha=0.0,
             max_iter=self._epochs(5),
             tol=None,
             random_state=seed,

@@ -10,8 +10,9 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 
 from skdbn import RBM, DBNAutoencoder, StackedRBM
-from skdbn.benchmarks._models import make_umap, without_umap
+from skdbn.benchmarks._models import INSTALL_UMAP, make_umap, without_umap
 from skdbn.benchmarks._networks import NetworksTable, squared_error, timed
+from skdbn.benchmarks._report import say
 from skdbn.optimizers import ConjugateGradient
 
 _LAYERS = {"digits": (256, 128, 64), "mnist": (1000, 500, 250)}
@@ -37,7 +38,7 @@ class _CodesTable(NetworksTable):
         "fit_seconds": "{:.0f}",
     }
     headlines = ("test_error", "neighbour")
-    spread = ("test_error",)
+    spread = frozenset({"test_error"})
 
     @property
     def settings(self):
@@ -153,6 +154,11 @@ class MapsTable(_CodesTable):
             "autoencoder-long": partial(score, n_epochs=40, rbm_epochs=5, scale=2),
         }
         return {name: measures[name] for name in without_umap(measures)}
+
+    def rows(self):
+        if "umap" not in self._measures():
+            say(INSTALL_UMAP)
+        return super().rows()
 
     def _score_tsne(self, seed):
         """Score t-SNE of the test images, as it has no place for others."""

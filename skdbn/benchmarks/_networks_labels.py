@@ -29,12 +29,16 @@ class LabelsTable(NetworksTable):
 
     formats = {"labels": "{}", "model": "{}", "accuracy": "{:.4f}", "accuracy_sd": "{:.4f}"}
     headlines = ("accuracy",)
-    spread = ("accuracy",)
+    spread = frozenset({"accuracy"})
 
     @property
     def settings(self):
         """What all models share."""
-        return super().settings | {"hidden_layer_sizes": _SIZES[self.images.name]}
+        name = self.images.name
+        return super().settings | {
+            "network": _SIZES[name],
+            "autoencoder": _CODE_SIZES[name],
+        }
 
     def _measures(self):
         fits = {
@@ -53,7 +57,7 @@ class LabelsTable(NetworksTable):
     def stack(self):
         """The stack that is pretrained on all training images."""
         rbm = RBM(max_iter=self._epochs(_PRETRAINING_EPOCHS))
-        sizes = self.settings["hidden_layer_sizes"]
+        sizes = _SIZES[self.images.name]
         return StackedRBM(sizes, rbm=rbm, random_state=self.seed).fit(self.images.train)
 
     @cached_property
@@ -97,7 +101,7 @@ class LabelsTable(NetworksTable):
         """Return the parameters of both networks."""
         n_epochs = _STEPS * _BATCH_SIZE // len(rows)
         return self._annealed(0.001, n_epochs) | {
-            "hidden_layer_sizes": self.settings["hidden_layer_sizes"],
+            "hidden_layer_sizes": _SIZES[self.images.name],
             "batch_size": _BATCH_SIZE,
             "dropout": 0.5,
             "random_state": seed,

@@ -1,5 +1,6 @@
 """All optimisers on the same network and data."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -31,6 +32,7 @@ class SolversTable(NetworksTable):
     formats = {
         "model": "{}",
         "learning_rate": "{:g}",
+        "epochs": "{:.0f}",
         "loss": "{:.2e}",
         "test_error": "{:.2f}",
         "test_error_sd": "{:.2f}",
@@ -39,15 +41,12 @@ class SolversTable(NetworksTable):
         "fit_seconds": "{:.1f}",
     }
     headlines = ("test_error",)
-    spread = ("test_error",)
+    spread = frozenset({"test_error"})
 
     @property
     def settings(self):
         """What all models share."""
-        return super().settings | {
-            "hidden_layer_sizes": _SIZES[self.images.name],
-            "max_iter": self._epochs(_EPOCHS[self.images.name]),
-        }
+        return super().settings | {"hidden_layer_sizes": _SIZES[self.images.name]}
 
     def _measures(self):
         return {name: partial(self._score, name) for name in SOLVERS}
@@ -55,25 +54,30 @@ class SolversTable(NetworksTable):
     def _options(self, solver):
         """Return the parameters that depend on the optimiser."""
         n_rows, name = self.images.n_train, self.images.name
+        n_epochs = self._epochs(_EPOCHS[name])
         if solver in _RATES:
-            return {"batch_size": _BATCH_SIZES[name]}
+            return {"batch_size": _BATCH_SIZES[name], "max_iter": n_epochs}
         if solver == "cg":
-            return {"batch_size": min(_LARGE_BATCHES[name], n_rows)}
+            batch_size = min(_LARGE_BATCHES[name], n_rows)
+            return {"batch_size": batch_size, "max_iter": n_epochs}
         # About as many evaluations of all rows as conjugate gradients make.
-        return {"batch_size": n_rows, "max_iter": 8 * self.settings["max_iter"]}
+        return {"batch_size": n_rows, "max_iter": 8 * n_epochs}
 
     def _score(self, solver, seed):
         """Fit the network with an optimiser and score it."""
         images = self.images
-        shared = {name: self.settings[name] for name in ("hidden_layer_sizes", "max_iter")}
-        options = shared | self._options(solver)
-        network = MLPClassifier(solver=solver, tol=None, random_state=seed, **options)
+        sizes, options = _SIZES[images.name], self._options(solver)
+        network = MLPClassifier(
+            sizes, solver=solver, tol=None, random_state=seed, **options
+        )
         _, seconds = timed(network.fit, images.train, images.train_y)
+        n_batches = math.ceil(images.n_train / options["batch_size"])
         return {
+            "epochs": network.n_iter_,
             "learning_rate": _RATES.get(solver, np.nan),
             "loss": network.loss_,
             "test_error": 100 * (1 - network.score(images.test, images.test_y)),
             "evaluations": network.n_evaluations_,
-            "rows": network.n_evaluations_ * options["batch_size"] / 1e6,
+            "rows": network.n_evaluations_ * images.n_train / n_batches / 1e6,
             "fit_seconds": seconds,
         }

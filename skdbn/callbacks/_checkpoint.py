@@ -17,7 +17,7 @@ from .._archive import read_archive, write_archive
 from .._files import check_writable
 from .._interrupts import interruption
 from .._sklearn import Interval, validate_parameter_constraints
-from .._tasks import JOURNAL
+from .._tasks import JOURNAL, remembering_callbacks
 
 _FORMAT = "skdbn checkpoint 1"
 
@@ -61,9 +61,9 @@ class Checkpoint:
     again: a program that fails after its fit can be run again too. Delete the file to train
     anew. To keep a model, save the fitted estimator itself, with joblib or skops.
 
-    Parameters, except ``verbose``, and data, all of them, are compared by their contents,
-    so other data are never taken for the same; but functions and classes of your own only
-    by their names. The file is NumPy's ``.npz`` without pickles: to read it runs no code.
+    Parameters, except ``verbose``, those of callbacks that are kept too, and data, all of
+    them, are compared by their contents, so other data are never taken for the same; but
+    functions and classes of your own only by their names. The file is NumPy's ``.npz`` without pickles: to read it runs no code.
     It has the parameters of all layers with what their optimisers, samplers and random
     numbers know, about three times the size of the model.
 
@@ -148,6 +148,7 @@ class _Journal:
             "version": __version__,
             "estimator": type(estimator).__name__,
             "params": _describe_params(estimator),
+            "callbacks": list(map(_describe_callback, remembering_callbacks(estimator))),
             "data": joblib.hash([_contents(data) for data in origin]),
             "random": None,
             "complete": False,
@@ -244,6 +245,8 @@ def _compare(found, now):
     for name in ("estimator", "version"):
         if found[name] != now[name]:
             return f"its {name} is {found[name]}, not {now[name]}"
+    if found["callbacks"] != now["callbacks"]:
+        return f"its callbacks are {found['callbacks']}, not {now['callbacks']}"
     params = found["params"] | now["params"]
     changed = [
         name for name in params if found["params"].get(name) != now["params"].get(name)
@@ -270,6 +273,13 @@ def _describe_params(estimator):
     """The parameters of an estimator as strings, except those that change no number."""
     params = estimator.get_params(deep=False)
     return {name: _describe(value) for name, value in params.items() if name != "verbose"}
+
+
+def _describe_callback(callback):
+    """A callback with its parameters as a string."""
+    names = getattr(callback, "_parameter_constraints", ())
+    params = (f"{name}={_describe(getattr(callback, name))}" for name in names)
+    return f"{type(callback).__name__}({', '.join(params)})"
 
 
 def _describe(value):

@@ -71,7 +71,7 @@ class ReconstructionDisplay:
         tables = [self.X, *self.reconstructions.values()]
         images = np.stack([np.reshape(table, (-1, *shape)) for table in tables])
         self.errors_ = {
-            name: float(np.square(table - self.X).mean())
+            name: float(np.square(np.subtract(table, self.X, dtype=float)).mean())
             for name, table in self.reconstructions.items()
         }
         labels = [f"{name}\nMSE {error:.3g}" for name, error in self.errors_.items()]
