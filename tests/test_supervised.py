@@ -758,4 +758,4 @@ def test_regressors_in_a_pipeline():
 
 def test_weights_of_a_validation_set_that_is_not_there():
     with pytest.raises(ValueError, match="sample_weight_val is given without X_val"):
-        MLPClassifier().fit(X, y, sample_weight_val=np.ones(3))
+        MLPClassifier().fit([[0.0], [1.0]], [0, 1], sample_weight_val=np.ones(3))

@@ -63,9 +63,10 @@ class Checkpoint:
 
     Parameters, except ``verbose``, those of callbacks that are kept too, and data, all of
     them, are compared by their contents, so other data are never taken for the same; but
-    functions and classes of your own only by their names. The file is NumPy's ``.npz`` without pickles: to read it runs no code.
-    It has the parameters of all layers with what their optimisers, samplers and random
-    numbers know, about three times the size of the model.
+    functions and classes of your own only by their names. The file is NumPy's ``.npz``
+    without pickles: to read it runs no code. It has the parameters of all layers with what
+    their optimisers, samplers and random numbers know, about three times the size of the
+    model.
 
     L-BFGS keeps what it knows to itself: a fit that is killed in it starts it again where
     pretraining ended. ``partial_fit`` is not kept. Callbacks of your own on the same
