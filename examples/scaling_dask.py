@@ -115,7 +115,7 @@ def main():
         tell(name, *one_process(model, *train, n_threads, options.rounds, test))
     sizes = {"n_workers": options.workers, "threads_per_worker": 1}
     with (
-        LocalCluster(**sizes, dashboard_address=None) as cluster,
+        LocalCluster(**sizes, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         name = f"{options.workers} workers, 1 thread each"

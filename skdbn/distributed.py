@@ -254,13 +254,11 @@ class DataParallel(MetaEstimatorMixin, VersionedEstimator):
 
     # -- what the estimator can do --------------------------------------------------------
     @property
-    @available_if(_has("classes_"))
     def classes_(self):
         """Class labels of the fitted estimator."""
         return self.estimator_.classes_
 
     @property
-    @available_if(_has("n_features_in_"))
     def n_features_in_(self):
         """Number of columns that the estimator was fitted with."""
         return self.estimator_.n_features_in_

@@ -39,7 +39,7 @@ WITH_PARTIAL_FIT = ["RBM", *SUPERVISED]
 @pytest.fixture(scope="module")
 def cluster():
     """Two worker processes of two threads each."""
-    options = {"dashboard_address": None, "silence_logs": 50}
+    options = {"dashboard_address": ":0", "silence_logs": 50}
     with distributed.LocalCluster(n_workers=2, threads_per_worker=2, **options) as cluster:
         yield cluster
 

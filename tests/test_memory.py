@@ -135,6 +135,7 @@ def test_computed_rows_of_sparse_data(monkeypatch):
         np.testing.assert_allclose(rbm.components_, expected.components_, rtol=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore:.*maximum number of iterations")
 def test_early_stopping_of_an_autoencoder_takes_no_copy_of_the_rows():
     X = np.random.RandomState(0).uniform(size=(20_000, 100)).astype(np.float32)  # 7.6 MB
     options = {"pretrain": False, "early_stopping": True, **SMALL}
