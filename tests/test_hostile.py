@@ -287,7 +287,7 @@ def assert_said(error):
     assert len(str(error)) > 10
 
 
-def answers(fitted, X):
+def assert_answers(fitted, X):
     """Call all methods; each must give finite numbers or a proper error."""
     for method in METHODS:
         if not hasattr(fitted, method):
@@ -327,8 +327,8 @@ def test_a_finite_result_or_an_error(seed):
                 check_is_fitted(estimator)
             return
         print("fitted")
-        answers(estimator, X)
-        answers(estimator, np.full((2, estimator.n_features_in_), 0.5))
+        assert_answers(estimator, X)
+        assert_answers(estimator, np.full((2, estimator.n_features_in_), 0.5))
     unexpected = [str(w.message) for w in caught if not issubclass(w.category, ALLOWED)]
     names = "does not have valid feature names"  # the last rows, where X had some
     assert [text for text in unexpected if names not in text] == []
@@ -393,7 +393,7 @@ def models():
 @examples(25)
 def test_answers_for_any_numbers(models, X, name):
     """Of models of usual data: finite, or refused; never NaN."""
-    answers(models[name], X)
+    assert_answers(models[name], X)
 
 
 # -- labels come back -------------------------------------------------------------------

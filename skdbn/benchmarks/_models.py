@@ -53,7 +53,7 @@ def _digits():
             skdbn.DBNAutoencoder((256, 64, 16), max_iter=50),
             KNeighborsClassifier(),
         ],
-        "dbn": lambda: [skdbn.DBNClassifier((256, 256), **_annealed(50))],
+        "dbn": lambda: [skdbn.DBNClassifier((256, 256), **annealed(50))],
         "mlp": lambda: [skdbn.MLPClassifier((256,))],
     }
 
@@ -67,17 +67,17 @@ def _mnist():
         "stack": lambda: [skdbn.StackedRBM((500, 500)), logistic(C=1)],
         "autoencoder": lambda: [
             skdbn.DBNAutoencoder(
-                (500, 250, 32), rbm=skdbn.RBM(max_iter=10), **_annealed(20)
+                (500, 250, 32), rbm=skdbn.RBM(max_iter=10), **annealed(20)
             ),
             KNeighborsClassifier(),
         ],
         "dbn": lambda: [
-            skdbn.DBNClassifier((500, 500), rbm=skdbn.RBM(max_iter=10), **_annealed(20))
+            skdbn.DBNClassifier((500, 500), rbm=skdbn.RBM(max_iter=10), **annealed(20))
         ],
-        "mlp": lambda: [skdbn.MLPClassifier((500,), **_annealed(20))],
+        "mlp": lambda: [skdbn.MLPClassifier((500,), **annealed(20))],
         "autoencoder-2": lambda: [
             skdbn.DBNAutoencoder(
-                (1000, 500, 250, 2), rbm=skdbn.RBM(max_iter=10), **_annealed(30)
+                (1000, 500, 250, 2), rbm=skdbn.RBM(max_iter=10), **annealed(30)
             ),
             KNeighborsClassifier(1),
         ],
@@ -114,10 +114,10 @@ def _baselines(code, hidden, max_iter, C):
     }
 
 
-def _annealed(n_epochs):
-    """Parameters of Adam for a fixed number of epochs, its rate falling to zero."""
-    rate = Ramp(0.001, 0.0, n_epochs=None)
-    return {"learning_rate": rate, "max_iter": n_epochs, "tol": None}
+def annealed(n_epochs, rate=0.001):
+    """Parameters of a fixed number of epochs, the rate, as for Adam, falling to zero."""
+    falling = Ramp(rate, 0.0, n_epochs=None)
+    return {"learning_rate": falling, "max_iter": n_epochs, "tol": None}
 
 
 def logistic(C):

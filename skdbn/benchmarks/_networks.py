@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 from sklearn.utils import gen_batches
 
+from skdbn.benchmarks._models import annealed
 from skdbn.benchmarks._report import check_names
 from skdbn.benchmarks._tables import Images, Row
-from skdbn.schedules import Ramp
 
 _QUICK_EPOCHS = 2
 
@@ -84,10 +84,9 @@ class NetworksTable:
         """Return the number of epochs to train for."""
         return min(_QUICK_EPOCHS, n_epochs) if self.quick else n_epochs
 
-    def _annealed(self, rate, n_epochs):
+    def _annealed(self, n_epochs, rate=0.001):
         """Return the parameters of so many epochs in which the rate falls to zero."""
-        falling = Ramp(rate, 0.0, n_epochs=None)
-        return {"learning_rate": falling, "max_iter": self._epochs(n_epochs), "tol": None}
+        return annealed(self._epochs(n_epochs), rate)
 
 
 def timed(function, *args):

@@ -28,8 +28,8 @@ class ClassifiersTable(NetworksTable):
     spread = frozenset({"test_error"})
 
     def _measures(self):
-        dropout = self._annealed(0.001, 80) | {"dropout": 0.3, "input_dropout": 0.2}
-        plain = self._annealed(0.001, 30)
+        dropout = self._annealed(80) | {"dropout": 0.3, "input_dropout": 0.2}
+        plain = self._annealed(30)
         networks = {
             "mlp": self._wide,
             "dbn-short": self._short,

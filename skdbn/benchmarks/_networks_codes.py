@@ -68,7 +68,7 @@ class _CodesTable(NetworksTable):
             rbm=RBM(max_iter=self._epochs(rbm_epochs)),
             batch_size=scale * _BATCH_SIZES[self.images.name],
             random_state=seed,
-            **self._annealed(scale * 0.001, n_epochs),
+            **self._annealed(n_epochs, scale * 0.001),
             **options,
         )
 

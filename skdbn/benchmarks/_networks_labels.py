@@ -65,7 +65,7 @@ class LabelsTable(NetworksTable):
         """An autoencoder that is trained on all training images."""
         sizes = _CODE_SIZES[self.images.name]
         rbm = RBM(max_iter=self._epochs(_PRETRAINING_EPOCHS))
-        options = self._annealed(0.001, _CODE_EPOCHS)
+        options = self._annealed(_CODE_EPOCHS)
         autoencoder = DBNAutoencoder(sizes, rbm=rbm, random_state=self.seed, **options)
         return autoencoder.fit(self.images.train)
 
@@ -100,7 +100,7 @@ class LabelsTable(NetworksTable):
     def _fine_tuning(self, rows, seed):
         """Return the parameters of both networks."""
         n_epochs = _STEPS * _BATCH_SIZE // len(rows)
-        return self._annealed(0.001, n_epochs) | {
+        return self._annealed(n_epochs) | {
             "hidden_layer_sizes": _SIZES[self.images.name],
             "batch_size": _BATCH_SIZE,
             "dropout": 0.5,
