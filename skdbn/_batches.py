@@ -179,8 +179,9 @@ def load_rows(X, rows, out):
         batch = X[rows].toarray()
     elif isinstance(rows, slice):
         batch = X[rows]
-    elif isinstance(X, np.ndarray) and X.dtype == out.dtype:
-        # mode="clip" lets take() write to out without a buffer of its own.
+    elif isinstance(X, np.ndarray) and X.dtype == out.dtype and X.flags.aligned:
+        # mode="clip" lets take() write to out without a buffer of its own. It would copy
+        # all of an X that is not aligned, as what comes over a network may be.
         return X.take(rows, axis=0, out=out[: len(rows)], mode="clip")
     else:
         batch = X[rows]
@@ -189,9 +190,9 @@ def load_rows(X, rows, out):
 
 
 def dense_block(X, rows, dtype):
-    """A slice of rows of X (dense or CSR) in a dtype; a view of X where it can be."""
-    block = X[rows]
-    return (block.toarray() if sparse.issparse(X) else block).astype(dtype, copy=False)
+    """A slice of rows of X (dense or CSR), aligned, in a dtype; a view of X where it can be."""
+    block = X[rows].toarray() if sparse.issparse(X) else X[rows]
+    return np.require(block, dtype, "A")
 
 
 def _factor(X, rows, dtype):

@@ -54,6 +54,17 @@ def test_bytes_of_a_file_are_converted_batch_by_batch(name, pixels):
     assert np.isfinite(model.transform(pixels[:10])).all() if name == "rbm" else True
 
 
+def test_rows_that_are_not_aligned_are_copied_batch_by_batch():
+    # As arrays are that came over a network. take() copied all of them for each batch.
+    n_rows, y = 5000, np.arange(5000) % 2
+    memory = bytearray(4 * 784 * n_rows + 8)
+    X = np.frombuffer(memory, np.float32, 784 * n_rows, offset=3).reshape(n_rows, 784)
+    assert not X.flags.aligned
+    for name in ("rbm", "mlp"):
+        model = clone(MODELS[name]).fit(X[:200], y[:200])
+        assert peak(lambda model=model: model.fit(X, y)) < 8 * MB
+
+
 def test_transform_of_bytes_of_a_file(pixels):
     rbm = RBM(20, **SMALL).fit(pixels[:200])
     rbm.transform(pixels[:10])
