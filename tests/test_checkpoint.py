@@ -10,9 +10,22 @@ import pandas as pd
 import polars as pl
 import pytest
 from _crashes import Count, Crash, CrashHere, assert_same
-from _estimators import LABELS, NAMES, PRETRAINED, ROWS, WEIGHT, build, small_rbm, target
+from _estimators import (
+    LABELS,
+    NAMES,
+    PRETRAINED,
+    ROWS,
+    WEIGHT,
+    build,
+    own_score,
+    small_rbm,
+    target,
+)
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
@@ -327,6 +340,22 @@ def test_a_checkpoint_of_the_layers_of_a_stack(tmp_path):
         StackedRBM((4, 3), rbm=rbm).fit(ROWS)
 
 
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        make_pipeline(small_rbm()),
+        GridSearchCV(small_rbm(), {"max_iter": [1]}, scoring=own_score),
+        LogisticRegression(),
+    ],
+)
+@pytest.mark.parametrize("callback", [Checkpoint("fit"), EarlyStopping()])
+def test_an_estimator_without_epochs_to_watch(estimator, callback):
+    name, found = type(callback).__name__, type(estimator).__name__
+    message = f"{name} goes on the estimator of skdbn .* nothing on a {found}. Call"
+    with pytest.raises(ValueError, match=message):
+        clone(estimator).set_callbacks(callback).fit(ROWS, LABELS)
+
+
 # -- disks -------------------------------------------------------------------------------
 def test_a_file_that_cannot_be_written_is_told_before_training(tmp_path):
     (tmp_path / "file").write_text("something")
@@ -404,3 +433,35 @@ def test_another_rule_for_stopping_is_another_fit(tmp_path):
     short = fit(2)
     assert fit(2) == short < 12
     assert fit(5) == short + 3
+
+
+def other_rows():
+    X = ROWS[:20].copy()
+    X[0, 0] += 1e-9
+    return X
+
+
+@pytest.mark.parametrize(
+    ("given", "again", "same"),
+    [
+        ((ROWS[:20], None), (ROWS[:20].copy(), None), True),
+        ((ROWS[:20], None), (other_rows(), None), False),
+        ((ROWS[:20], LABELS[:20]), (ROWS[:20], LABELS[20:40]), False),
+        ((pd.DataFrame(ROWS), None), (pd.DataFrame(ROWS), None), True),
+        ((pd.DataFrame(ROWS), None), (pd.DataFrame(X_OTHER), None), False),
+        ((sparse.csr_array(ROWS), None), (sparse.csr_array(X_OTHER), None), False),
+    ],
+)
+def test_a_rule_that_looks_at_other_rows_is_another_fit(given, again, same, tmp_path):
+    def fit(rows, *others):
+        stop = EarlyStopping(lambda rbm, X, y: rbm.n_iter_, X=rows[0], y=rows[1])
+        checkpoint = Checkpoint(tmp_path / "fit", verbose=False)
+        return small_rbm().set_callbacks(stop, checkpoint, *others).fit(ROWS)
+
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(given, Crash(3))
+    if same:
+        assert fit(again).n_iter_ == 3
+    else:
+        with pytest.raises(ValueError, match=r"another fit.*its callbacks are"):
+            fit(again)

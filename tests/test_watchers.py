@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdbn import RBM, DBNAutoencoder, MLPClassifier, StackedRBM
-from skdbn.callbacks import EarlyStopping, Recorder, Snapshots
+from skdbn.callbacks import Checkpoint, EarlyStopping, Recorder, Snapshots
 from skdbn.samplers import PCD
 
 pytestmark = [
@@ -385,3 +385,30 @@ def test_what_cannot_be_watched():
         small_rbm().set_callbacks(EarlyStopping("no_such_score")).fit(ROWS)
     with pytest.raises(ValueError, match="'n_iter_no_change' parameter of EarlyStopping"):
         EarlyStopping(n_iter_no_change=0)
+
+
+# -- what all callbacks share ------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("callback", "text"),
+    [
+        (Checkpoint("a", every=2), "Checkpoint(path='a', every=2, verbose=True)"),
+        (Snapshots(growth=2.0), "Snapshots(every=1, growth=2.0, folder=None)"),
+        (
+            EarlyStopping("accuracy", X=ROWS, y=LABELS),
+            "EarlyStopping(monitor='accuracy', X=<ndarray of shape (60, 5)>, y=<ndarray of "
+            "shape (60,)>, greater_is_better='auto', tol=0.0, n_iter_no_change=10)",
+        ),
+        (
+            Recorder(bins=7),
+            "Recorder(X=None, y=None, n_samples=200, every=1, bins=7, random_state=0)",
+        ),
+    ],
+)
+def test_a_callback_shows_its_parameters(callback, text):
+    assert repr(callback) == text
+
+
+@pytest.mark.parametrize("callback", [EarlyStopping, Recorder])
+def test_rows_that_are_none(callback):
+    with pytest.raises(ValueError, match=f"The 'X' parameter of {callback.__name__}"):
+        callback(X=3)

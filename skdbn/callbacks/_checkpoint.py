@@ -16,13 +16,14 @@ from .. import __version__
 from .._archive import read_archive, write_archive
 from .._files import check_writable
 from .._interrupts import interruption
-from .._sklearn import Interval, validate_parameter_constraints
+from .._sklearn import Interval
 from .._tasks import JOURNAL, remembering_callbacks
+from ._base import Callback
 
 _FORMAT = "skdbn checkpoint 1"
 
 
-class Checkpoint:
+class Checkpoint(Callback):
     """Callback that lets a fit that was killed go on where it was, bit for bit.
 
     Run the same program again: a fit with the same parameters and the same data finds the
@@ -49,7 +50,8 @@ class Checkpoint:
         RuntimeWarning, and training goes on.
     ValueError
         In ``fit``, if the file is no checkpoint, or that of another fit which has not
-        ended. One of a fit that has ended is replaced.
+        ended. One of a fit that has ended is replaced. Also on an estimator of another
+        package, such as a pipeline, which has no epochs to keep.
 
     See Also
     --------
@@ -61,12 +63,12 @@ class Checkpoint:
     again: a program that fails after its fit can be run again too. Delete the file to train
     anew. To keep a model, save the fitted estimator itself, with joblib or skops.
 
-    Parameters, except ``verbose``, those of callbacks that are kept too, and data, all of
-    them, are compared by their contents, so other data are never taken for the same; but
-    functions and classes of your own only by their names. The file is NumPy's ``.npz``
-    without pickles: to read it runs no code. It has the parameters of all layers with what
-    their optimisers, samplers and random numbers know, about three times the size of the
-    model.
+    Parameters, except ``verbose``, those of callbacks that are kept too, their rows
+    included, and data, all of them, are compared by their contents, so other data are never
+    taken for the same; but functions and classes of your own only by their names. The file
+    is NumPy's ``.npz`` without pickles: to read it runs no code. It has the parameters of
+    all layers with what their optimisers, samplers and random numbers know, about three
+    times the size of the model.
 
     L-BFGS keeps what it knows to itself: a fit that is killed in it starts it again where
     pretraining ended. ``partial_fit`` is not kept. Callbacks of your own on the same
@@ -99,31 +101,17 @@ class Checkpoint:
     }
 
     def __init__(self, path, *, every=1, verbose=True):
-        params = {"path": path, "every": every, "verbose": verbose}
-        validate_parameter_constraints(
-            self._parameter_constraints, params, type(self).__name__
-        )
-        self.path = path
-        self.every = every
-        self.verbose = verbose
+        super().__init__(path=path, every=every, verbose=verbose)
 
     def setup(self, estimator, context):
         """Hang the journal on the task of the fit, where the loops find it."""
+        self._check_place(estimator)
         if context.source_task_name == "layer":
             raise ValueError(
                 "A Checkpoint of an RBM would be one file for all layers. Set it on the "
                 "stack or the network that the RBM is a layer of."
             )
         setattr(context, JOURNAL, _Journal(Path(self.path), self.every, self.verbose))
-
-    def teardown(self, estimator, context):
-        """Do nothing: the file is there."""
-
-    def on_fit_task_begin(self, estimator, context):
-        """Do nothing."""
-
-    def on_fit_task_end(self, estimator, context):
-        """Do nothing: an epoch is kept after all callbacks have seen it."""
 
 
 class _Journal:
@@ -285,8 +273,8 @@ def _describe_callback(callback):
 
 def _describe(value):
     """A value as a string that is the same in another process."""
-    if isinstance(value, np.ndarray):
-        return joblib.hash(value)
+    if hasattr(value, "shape"):  # an array, a sparse matrix or a table
+        return joblib.hash(_contents(value))
     if isinstance(value, np.random.RandomState):
         return joblib.hash(value.get_state(legacy=False))
     if isinstance(value, (list, tuple)):

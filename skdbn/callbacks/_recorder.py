@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state, get_tags
 
-from .._sklearn import Interval, validate_parameter_constraints
+from .._sklearn import Interval
 from ._tasks import STEPS, Watcher, describe_task, last_loss, last_score, lineage
 
 _QUANTITIES = {
@@ -90,6 +90,8 @@ class Recorder(Watcher):
     """
 
     _parameter_constraints: dict = {
+        "X": ["array-like", "sparse matrix", None],
+        "y": ["array-like", "sparse matrix", None],
         "n_samples": [Interval(Integral, 1, None, closed="left")],
         "every": [Interval(Integral, 1, None, closed="left")],
         "bins": [Interval(Integral, 1, None, closed="left")],
@@ -97,22 +99,14 @@ class Recorder(Watcher):
     }
 
     def __init__(self, X=None, y=None, *, n_samples=200, every=1, bins=20, random_state=0):
-        super().__init__()
-        params = {
-            "n_samples": n_samples,
-            "every": every,
-            "bins": bins,
-            "random_state": random_state,
-        }
-        validate_parameter_constraints(
-            self._parameter_constraints, params, type(self).__name__
+        super().__init__(
+            X=X,
+            y=y,
+            n_samples=n_samples,
+            every=every,
+            bins=bins,
+            random_state=random_state,
         )
-        self.X = X
-        self.y = y
-        self.n_samples = n_samples
-        self.every = every
-        self.bins = bins
-        self.random_state = random_state
         self._forget()
 
     def _forget(self):

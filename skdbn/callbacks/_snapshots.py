@@ -9,7 +9,7 @@ from pathlib import Path
 import joblib
 
 from .._files import check_writable, replacing
-from .._sklearn import Interval, validate_parameter_constraints
+from .._sklearn import Interval
 from ._tasks import STEPS, Watcher, describe_task, last_loss
 
 
@@ -130,15 +130,8 @@ class Snapshots(Watcher):
     }
 
     def __init__(self, every=1, *, growth=1.0, folder=None):
-        super().__init__()
+        super().__init__(every=every, growth=growth, folder=folder)
         self._paces = {}
-        params = {"every": every, "growth": growth, "folder": folder}
-        validate_parameter_constraints(
-            self._parameter_constraints, params, type(self).__name__
-        )
-        self.every = every
-        self.growth = growth
-        self.folder = folder
         self.snapshots_ = []
 
     def setup(self, estimator, context):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._sklearn import without_callbacks
+from ._base import Callback
 
 # The tasks after which there is something new to look at.
 STEPS = ("epoch", "iteration", "layer")
@@ -45,7 +46,7 @@ def last_score(fitted):
     return float(scores[-1]) if scores else None
 
 
-class Watcher:
+class Watcher(Callback):
     """Base class of callbacks that follow a fit down to the epochs of its RBMs.
 
     They are set on the outermost estimator, which hands them on, and know in each task
@@ -55,7 +56,8 @@ class Watcher:
     # Handed on to all estimators within.
     max_propagation_depth = None
 
-    def __init__(self):
+    def __init__(self, **params):
+        super().__init__(**params)
         self._fits = {}
 
     def setup(self, estimator, context):
