@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from _estimators import (
     small_rbm,
     target,
 )
+from joblib import Parallel, delayed
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -31,6 +33,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from skdbn import RBM, MLPClassifier, StackedRBM
 from skdbn._archive import read_archive, write_archive
+from skdbn._files import replacing
 from skdbn.callbacks import Checkpoint, EarlyStopping
 from skdbn.optimizers import Adam, Averaged, Clipped
 from skdbn.regularization import Sparsity
@@ -390,6 +393,27 @@ def test_a_full_disk(tmp_path, monkeypatch):
     assert_same(rbm, small_rbm().fit(ROWS))
     assert read_archive(path)["head"]["where"].startswith("epoch 1 of 3")
     assert [path] == list(tmp_path.iterdir())
+
+
+def write_slowly(path, byte, n_times):
+    for _ in range(n_times):
+        with replacing(path) as file:
+            for _ in range(3):
+                file.write(100 * byte)
+                file.flush()
+                time.sleep(0.002)
+        assert set(path.read_bytes()) in ({65}, {66})
+        assert path.stat().st_size == 300
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="files are locked on POSIX")
+def test_two_who_replace_one_file(tmp_path):
+    path = tmp_path / "fit"
+    (tmp_path / "fit.part").write_bytes(b"of a process that was killed")
+    jobs = [delayed(write_slowly)(path, byte, 20) for byte in (b"A", b"B")]
+    Parallel(n_jobs=2, backend="threading")(jobs)
+    Parallel(n_jobs=2)(jobs)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_what_an_archive_holds(tmp_path):
