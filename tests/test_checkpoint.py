@@ -380,19 +380,66 @@ def full_disk(after):
     return fsync
 
 
-def test_a_full_disk(tmp_path, monkeypatch):
+@pytest.mark.parametrize("after", [0, 2])  # nothing fits, or all but the states
+def test_a_disk_that_is_full_before_training(after, tmp_path, monkeypatch):
+    path, count = tmp_path / "fit", Count()
+    monkeypatch.setattr(os, "fsync", full_disk(after))
+    with pytest.raises(OSError, match=f"{path} could not be written: No space left"):
+        small_rbm().set_callbacks(Checkpoint(path), count).fit(ROWS)
+    assert count.n == 0
+    assert list(tmp_path.iterdir()) == [path] * (after // 2)
+
+
+def test_a_disk_that_is_full_later(tmp_path, monkeypatch):
     path = tmp_path / "fit"
-    monkeypatch.setattr(os, "fsync", full_disk(0))
-    with pytest.raises(OSError, match="No space left"):
-        small_rbm().set_callbacks(Checkpoint(path)).fit(ROWS)
-    assert list(tmp_path.iterdir()) == []
-    # Two writings of a file and its folder each, and no more.
-    monkeypatch.setattr(os, "fsync", full_disk(4))
-    with pytest.warns(RuntimeWarning, match="could not be written.*Training goes on"):
+    # Three writings of a file and its folder each, and no more.
+    monkeypatch.setattr(os, "fsync", full_disk(6))
+    with pytest.warns(RuntimeWarning, match=f"{path} could not be written.*Training goes"):
         rbm = small_rbm().set_callbacks(Checkpoint(path)).fit(ROWS)
     assert_same(rbm, small_rbm().fit(ROWS))
     assert read_archive(path)["head"]["where"].startswith("epoch 1 of 3")
     assert [path] == list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_full_when_lbfgs_has_ended(tmp_path, monkeypatch):
+    def make():
+        return MLPClassifier((4,), solver="lbfgs", max_iter=5, random_state=0)
+
+    class Fill(CrashHere):
+        def happen(self):
+            monkeypatch.setattr(os, "fsync", full_disk(0))
+
+    mlp = make().set_callbacks(Checkpoint(tmp_path / "fit"), Fill(2))
+    with pytest.warns(RuntimeWarning, match="could not be written"):
+        mlp.fit(ROWS, LABELS)
+    assert_same(mlp, make().fit(ROWS, LABELS))
+    assert not read_archive(tmp_path / "fit")["head"]["complete"]
+
+
+def test_a_disk_that_is_full_when_a_fit_goes_on(tmp_path, monkeypatch):
+    path = tmp_path / "fit"
+    with pytest.raises(RuntimeError, match="crash"):
+        small_rbm().set_callbacks(Checkpoint(path), Crash(2)).fit(ROWS)
+    kept, count = path.read_bytes(), Count()
+    monkeypatch.setattr(os, "fsync", full_disk(0))
+    checkpoint = Checkpoint(path, verbose=False)
+    with pytest.warns(RuntimeWarning, match="could not be written"):
+        resumed = small_rbm().set_callbacks(checkpoint, count).fit(ROWS)
+    assert count.n == 2
+    assert path.read_bytes() == kept
+    assert_same(resumed, small_rbm().fit(ROWS))
+
+
+def test_a_file_of_a_fit_that_was_killed_before_it_kept_anything(tmp_path, capsys):
+    def fit(n_iter, *others):
+        mlp = MLPClassifier((4,), solver="lbfgs", max_iter=n_iter, random_state=0)
+        return mlp.set_callbacks(Checkpoint(tmp_path / "fit"), *others).fit(ROWS, LABELS)
+
+    for n_iter in (5, 5, 6):  # the same fit, and another
+        with pytest.raises(RuntimeError, match="crash"):
+            fit(n_iter, Crash(1))
+    assert fit(6).n_iter_ == 6
+    assert capsys.readouterr().out == ""
 
 
 def write_slowly(path, byte, n_times):
@@ -410,7 +457,7 @@ def write_slowly(path, byte, n_times):
 def test_two_who_replace_one_file(tmp_path):
     path = tmp_path / "fit"
     (tmp_path / "fit.part").write_bytes(b"of a process that was killed")
-    jobs = [delayed(write_slowly)(path, byte, 20) for byte in (b"A", b"B")]
+    jobs = [delayed(write_slowly)(path, byte, 10) for byte in (b"A", b"B")]
     Parallel(n_jobs=2, backend="threading")(jobs)
     Parallel(n_jobs=2)(jobs)
     assert list(tmp_path.iterdir()) == [path]

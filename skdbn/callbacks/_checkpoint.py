@@ -46,8 +46,8 @@ class Checkpoint(Callback):
     Raises
     ------
     OSError
-        In ``fit``, if the file cannot be written at the start. Later that is a
-        RuntimeWarning, and training goes on.
+        In ``fit``, if the file cannot be written at the start. Later, and when a fit goes
+        on, that is a RuntimeWarning, and training goes on.
     ValueError
         In ``fit``, if the file is no checkpoint, or that of another fit which has not
         ended. One of a fit that has ended is replaced. Also on an estimator of another
@@ -122,7 +122,6 @@ class _Journal:
         self.head = None
         self.states = {}
         self.n_waited = 0
-        self.written = False
 
     @property
     def is_open(self):
@@ -140,21 +139,28 @@ class _Journal:
             "callbacks": list(map(_describe_callback, remembering_callbacks(estimator))),
             "data": joblib.hash([_contents(data) for data in origin]),
             "random": None,
+            "where": None,
             "complete": False,
         }
-        if not self.path.exists():
-            return
-        found = self._read()
-        differing = _compare(found["head"], self.head)
-        if not differing:
+        found = self._read() if self.path.exists() else {"states": {}}
+        # Where no state has been kept there is nothing to go on with, or to lose.
+        if found["states"] and self._is_of_this_fit(found["head"]):
             self.head, self.states = found["head"], found["states"]
             self._say()
-        elif not found["head"]["complete"]:
+        else:
+            # Now, as L-BFGS keeps nothing before its end.
+            self._write()
+
+    def _is_of_this_fit(self, head):
+        """Whether a head is that of this fit; raises if it is of one that has not ended."""
+        differing = _compare(head, self.head)
+        if differing and not head["complete"]:
             raise ValueError(
                 f"{self.path} is the checkpoint of another fit, which has not ended: "
                 f"{differing}. Go on with that one, pass another path to Checkpoint, or "
                 "delete the file."
             )
+        return not differing
 
     def _read(self):
         """What is in the file."""
@@ -197,36 +203,49 @@ class _Journal:
     def is_due(self, final):
         """Count an epoch; returns whether it is to be kept."""
         self.n_waited += 1
-        return final or not self.written or self.n_waited >= self.every
+        return final or self.n_waited >= self.every
+
+    def keep_start(self, key, states, where):
+        """Write the first states of all; raises where there is no room for them."""
+        self._take(key, states, where)
+        self._write()
 
     def keep(self, key, states, where):
-        """Write the states of a task, with those of tasks that have ended."""
-        # Training changes arrays in place that later files are to have as they are.
-        self.states[key] = copy.deepcopy(states)
-        self.head.update(where=where, written=f"{datetime.now():%Y-%m-%d %H:%M:%S}")
-        self.n_waited = 0
-        self._write()
+        """Write the states of a task, with those of tasks that have ended, if possible."""
+        self._take(key, states, where)
+        self._write_or_warn()
 
     def complete(self):
         """Say in the file that the fit has ended, unless by Ctrl-C."""
         if self.is_open and not interruption.requested and not self.head["complete"]:
             self.head["complete"] = True
-            self._write()
+            self._write_or_warn()
+
+    def _take(self, key, states, where):
+        """Take the states of a task for those to be written."""
+        # Training changes arrays in place that later files are to have as they are.
+        self.states[key] = copy.deepcopy(states)
+        self.head.update(where=where, written=f"{datetime.now():%Y-%m-%d %H:%M:%S}")
+        self.n_waited = 0
 
     def _write(self):
-        """Replace the file; the first time an error is raised, later it is told."""
+        """Replace the file."""
         try:
             write_archive(self.path, {"head": self.head, "states": self.states})
         except OSError as error:
-            if not self.written:
-                raise
+            message = f"The checkpoint {self.path} could not be written: {error.strerror}"
+            raise type(error)(error.errno, message) from error
+
+    def _write_or_warn(self):
+        """Replace the file, or tell that it is as it was: no reason to lose a fit."""
+        try:
+            self._write()
+        except OSError as error:
             warnings.warn(
-                f"The checkpoint {self.path} could not be written: {error}. Training goes "
-                "on, and the file has an earlier epoch.",
+                f"{error}. Training goes on, and the file is as it was.",
                 RuntimeWarning,
                 stacklevel=1,
             )
-        self.written = True
 
 
 def _compare(found, now):
