@@ -90,14 +90,22 @@ class Task:
                 part.set_state(states[name])
         return True
 
+    def keep_start(self, parts, where):
+        """Keep the state before the first epoch of all, if somebody wants it."""
+        journal, key = self._journal()
+        if journal is not None and not journal.states:
+            journal.keep_start(key, self._states(parts), where)
+
     def keep(self, parts, where, final=False):
         """Keep the state of what is trained, if somebody wants it now."""
         journal, key = self._journal()
-        if journal is None or not journal.is_due(final):
-            return
+        if journal is not None and journal.is_due(final):
+            journal.keep(key, self._states(parts), where)
+
+    def _states(self, parts):
+        """The states of what is trained and of the callbacks, by name."""
         parts = {**parts, **self._callbacks()}
-        states = {name: part.get_state() for name, part in parts.items()}
-        journal.keep(key, states, where)
+        return {name: part.get_state() for name, part in parts.items()}
 
     @property
     def _own_journal(self):

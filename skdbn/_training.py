@@ -176,8 +176,8 @@ def run_epochs(problem, rows, shuffling, monitor, task, attributes):
     loop = _Loop(problem, rows, shuffling, monitor)
     parts = {"problem": problem, "loop": loop, "monitor": monitor}
     if not (task.resume(parts) or interruption.requested):
-        # Early, so that a disk that cannot be written to is told before the first epoch.
-        task.keep(parts, f"the start of {monitor.name}")
+        # Early, so that a disk without room for all this is told before the first epoch.
+        task.keep_start(parts, f"the start of {monitor.name}")
     for epoch in monitor.left:
         if loop.stopped or _interrupted(monitor, epoch):
             return True

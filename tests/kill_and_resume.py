@@ -102,6 +102,8 @@ def met(folder):
     if not (folder / "fit.npz").exists():
         return "before the first file"
     head = read_archive(folder / "fit.npz")["head"]
+    if head["where"] is None:
+        return "before the first epoch"
     return "pretraining" if "RBM" in head["where"] else "fine-tuning"
 
 

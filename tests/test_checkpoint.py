@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,29 @@ import pandas as pd
 import polars as pl
 import pytest
 from _crashes import Count, Crash, CrashHere, assert_same
-from _estimators import LABELS, NAMES, PRETRAINED, ROWS, WEIGHT, build, small_rbm, target
+from _estimators import (
+    LABELS,
+    NAMES,
+    PRETRAINED,
+    ROWS,
+    WEIGHT,
+    build,
+    own_score,
+    small_rbm,
+    target,
+)
+from joblib import Parallel, delayed
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdbn import RBM, MLPClassifier, StackedRBM
 from skdbn._archive import read_archive, write_archive
+from skdbn._files import replacing
 from skdbn.callbacks import Checkpoint, EarlyStopping
 from skdbn.optimizers import Adam, Averaged, Clipped
 from skdbn.regularization import Sparsity
@@ -327,6 +343,22 @@ def test_a_checkpoint_of_the_layers_of_a_stack(tmp_path):
         StackedRBM((4, 3), rbm=rbm).fit(ROWS)
 
 
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        make_pipeline(small_rbm()),
+        GridSearchCV(small_rbm(), {"max_iter": [1]}, scoring=own_score),
+        LogisticRegression(),
+    ],
+)
+@pytest.mark.parametrize("callback", [Checkpoint("fit"), EarlyStopping()])
+def test_an_estimator_without_epochs_to_watch(estimator, callback):
+    name, found = type(callback).__name__, type(estimator).__name__
+    message = f"{name} goes on the estimator of skdbn .* nothing on a {found}. Call"
+    with pytest.raises(ValueError, match=message):
+        clone(estimator).set_callbacks(callback).fit(ROWS, LABELS)
+
+
 # -- disks -------------------------------------------------------------------------------
 def test_a_file_that_cannot_be_written_is_told_before_training(tmp_path):
     (tmp_path / "file").write_text("something")
@@ -348,19 +380,87 @@ def full_disk(after):
     return fsync
 
 
-def test_a_full_disk(tmp_path, monkeypatch):
+@pytest.mark.parametrize("after", [0, 2])  # nothing fits, or all but the states
+def test_a_disk_that_is_full_before_training(after, tmp_path, monkeypatch):
+    path, count = tmp_path / "fit", Count()
+    monkeypatch.setattr(os, "fsync", full_disk(after))
+    with pytest.raises(OSError, match=f"{path} could not be written: No space left"):
+        small_rbm().set_callbacks(Checkpoint(path), count).fit(ROWS)
+    assert count.n == 0
+    assert list(tmp_path.iterdir()) == [path] * (after // 2)
+
+
+def test_a_disk_that_is_full_later(tmp_path, monkeypatch):
     path = tmp_path / "fit"
-    monkeypatch.setattr(os, "fsync", full_disk(0))
-    with pytest.raises(OSError, match="No space left"):
-        small_rbm().set_callbacks(Checkpoint(path)).fit(ROWS)
-    assert list(tmp_path.iterdir()) == []
-    # Two writings of a file and its folder each, and no more.
-    monkeypatch.setattr(os, "fsync", full_disk(4))
-    with pytest.warns(RuntimeWarning, match="could not be written.*Training goes on"):
+    # Three writings of a file and its folder each, and no more.
+    monkeypatch.setattr(os, "fsync", full_disk(6))
+    with pytest.warns(RuntimeWarning, match=f"{path} could not be written.*Training goes"):
         rbm = small_rbm().set_callbacks(Checkpoint(path)).fit(ROWS)
     assert_same(rbm, small_rbm().fit(ROWS))
     assert read_archive(path)["head"]["where"].startswith("epoch 1 of 3")
     assert [path] == list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_full_when_lbfgs_has_ended(tmp_path, monkeypatch):
+    def make():
+        return MLPClassifier((4,), solver="lbfgs", max_iter=5, random_state=0)
+
+    class Fill(CrashHere):
+        def happen(self):
+            monkeypatch.setattr(os, "fsync", full_disk(0))
+
+    mlp = make().set_callbacks(Checkpoint(tmp_path / "fit"), Fill(2))
+    with pytest.warns(RuntimeWarning, match="could not be written"):
+        mlp.fit(ROWS, LABELS)
+    assert_same(mlp, make().fit(ROWS, LABELS))
+    assert not read_archive(tmp_path / "fit")["head"]["complete"]
+
+
+def test_a_disk_that_is_full_when_a_fit_goes_on(tmp_path, monkeypatch):
+    path = tmp_path / "fit"
+    with pytest.raises(RuntimeError, match="crash"):
+        small_rbm().set_callbacks(Checkpoint(path), Crash(2)).fit(ROWS)
+    kept, count = path.read_bytes(), Count()
+    monkeypatch.setattr(os, "fsync", full_disk(0))
+    checkpoint = Checkpoint(path, verbose=False)
+    with pytest.warns(RuntimeWarning, match="could not be written"):
+        resumed = small_rbm().set_callbacks(checkpoint, count).fit(ROWS)
+    assert count.n == 2
+    assert path.read_bytes() == kept
+    assert_same(resumed, small_rbm().fit(ROWS))
+
+
+def test_a_file_of_a_fit_that_was_killed_before_it_kept_anything(tmp_path, capsys):
+    def fit(n_iter, *others):
+        mlp = MLPClassifier((4,), solver="lbfgs", max_iter=n_iter, random_state=0)
+        return mlp.set_callbacks(Checkpoint(tmp_path / "fit"), *others).fit(ROWS, LABELS)
+
+    for n_iter in (5, 5, 6):  # the same fit, and another
+        with pytest.raises(RuntimeError, match="crash"):
+            fit(n_iter, Crash(1))
+    assert fit(6).n_iter_ == 6
+    assert capsys.readouterr().out == ""
+
+
+def write_slowly(path, byte, n_times):
+    for _ in range(n_times):
+        with replacing(path) as file:
+            for _ in range(3):
+                file.write(100 * byte)
+                file.flush()
+                time.sleep(0.002)
+        assert set(path.read_bytes()) in ({65}, {66})
+        assert path.stat().st_size == 300
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="files are locked on POSIX")
+def test_two_who_replace_one_file(tmp_path):
+    path = tmp_path / "fit"
+    (tmp_path / "fit.part").write_bytes(b"of a process that was killed")
+    jobs = [delayed(write_slowly)(path, byte, 10) for byte in (b"A", b"B")]
+    Parallel(n_jobs=2, backend="threading")(jobs)
+    Parallel(n_jobs=2)(jobs)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_what_an_archive_holds(tmp_path):
@@ -404,3 +504,35 @@ def test_another_rule_for_stopping_is_another_fit(tmp_path):
     short = fit(2)
     assert fit(2) == short < 12
     assert fit(5) == short + 3
+
+
+def other_rows():
+    X = ROWS[:20].copy()
+    X[0, 0] += 1e-9
+    return X
+
+
+@pytest.mark.parametrize(
+    ("given", "again", "same"),
+    [
+        ((ROWS[:20], None), (ROWS[:20].copy(), None), True),
+        ((ROWS[:20], None), (other_rows(), None), False),
+        ((ROWS[:20], LABELS[:20]), (ROWS[:20], LABELS[20:40]), False),
+        ((pd.DataFrame(ROWS), None), (pd.DataFrame(ROWS), None), True),
+        ((pd.DataFrame(ROWS), None), (pd.DataFrame(X_OTHER), None), False),
+        ((sparse.csr_array(ROWS), None), (sparse.csr_array(X_OTHER), None), False),
+    ],
+)
+def test_a_rule_that_looks_at_other_rows_is_another_fit(given, again, same, tmp_path):
+    def fit(rows, *others):
+        stop = EarlyStopping(lambda rbm, X, y: rbm.n_iter_, X=rows[0], y=rows[1])
+        checkpoint = Checkpoint(tmp_path / "fit", verbose=False)
+        return small_rbm().set_callbacks(stop, checkpoint, *others).fit(ROWS)
+
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(given, Crash(3))
+    if same:
+        assert fit(again).n_iter_ == 3
+    else:
+        with pytest.raises(ValueError, match=r"another fit.*its callbacks are"):
+            fit(again)

@@ -57,7 +57,9 @@ X, y = load_digits(return_X_y=True)
 X, y = X[:150] / 16, y[:150]
 QUICK = {"max_iter": 3, "tol": None, "random_state": 0}
 
-Snapshot = namedtuple("Snapshot", ["estimator", "task", "iteration", "loss", "seconds"])
+Snapshot = namedtuple(
+    "Snapshot", ["estimator", "task", "iteration", "loss", "seconds", "fit"], defaults=[1]
+)
 Recorder = namedtuple("Recorder", ["frame_", "histograms_"])
 Callback = namedtuple("Callback", ["snapshots_"])
 
@@ -610,14 +612,10 @@ def recorded(n_times=20):
                     for quantity, factor in (("mean_abs", 1), ("max_abs", 10)):
                         value = scale * factor
                         rows.append((task, time, layer, parameter, quantity, value))
-    frame = pd.DataFrame(
-        rows, columns=["task", "iteration", "layer", "parameter", "quantity", "value"]
-    )
-    histograms = pd.DataFrame(
-        bins,
-        columns=["task", "iteration", "layer", "parameter", "left", "right", "count"],
-    )
-    return Recorder(frame.astype({"layer": "Int64"}), histograms)
+    where = ["task", "iteration", "layer", "parameter"]
+    frame = pd.DataFrame(rows, columns=[*where, "quantity", "value"]).assign(fit=1)
+    histograms = pd.DataFrame(bins, columns=[*where, "left", "right", "count"])
+    return Recorder(frame.astype({"layer": "Int64"}), histograms.assign(fit=1))
 
 
 def test_histograms_over_training():
@@ -636,7 +634,7 @@ def test_histograms_over_training():
     tasks = r"\['layer 1', 'fine-tuning'\], got task='layer 7'"
     with pytest.raises(ValueError, match=tasks):
         WeightDisplay.from_recorder(recorded(), task="layer 7")
-    with pytest.raises(ValueError, match=r"has the tasks \[\]"):
+    with pytest.raises(ValueError, match=r"has the fits \[\], got fit=None"):
         WeightDisplay.from_recorder(recorded(0))
 
 
@@ -1093,3 +1091,31 @@ def test_displays_of_what_callbacks_kept(tmp_path):
     np.testing.assert_allclose(losses, ae.loss_curve_)
     flow = GradientFlowDisplay.from_recorder(recorder)
     np.testing.assert_array_equal(flow.mean_lines_[-1].get_xdata(), [1, 2, 3, 4])
+
+
+def test_displays_tell_fits_apart(tmp_path):
+    snapshots, recorder = callbacks.Snapshots(), callbacks.Recorder()
+    pipeline = make_pipeline(RBM(6, max_iter=2), MLPClassifier((4,), **QUICK))
+    pipeline.set_callbacks(snapshots, recorder).fit(X, y)
+    rbm, mlp = pipeline
+    assert GradientFlowDisplay.from_recorder(recorder).ratio_ > 0
+    (line,) = GradientFlowDisplay.from_recorder(recorder, fit=1).mean_lines_
+    assert line.get_xdata().tolist() == [1, 2]
+    for fit, losses in ((None, mlp.loss_curve_), (1, rbm.reconstruction_errors_)):
+        drawn = LearningCurveDisplay.from_recorder(recorder, fit=fit).lines_["loss"]
+        np.testing.assert_allclose(drawn.get_ydata(), losses)
+    for fit, last in ((None, mlp.coefs_[0]), (1, rbm.components_)):
+        drawn = WeightDisplay.from_recorder(recorder, fit=fit).stairs_["weights", 1][-1]
+        ends = drawn.get_data().edges[[0, -1]]
+        assert ends == pytest.approx([last.min(), last.max()])
+    with pytest.raises(ValueError, match=r"has the fits \[1, 2\], got fit=3\. Pass one"):
+        LearningCurveDisplay.from_recorder(recorder, fit=3)
+    films = snapshots, [moment for moment in snapshots.snapshots_ if moment.fit == 1]
+    for film, n_frames, kind in zip(films, (3, 2), (MLPClassifier, RBM), strict=True):
+        shown = []
+
+        def display(estimator, ax, shown=shown):
+            shown.append(type(estimator))
+
+        animate(film, display, tmp_path / "film.gif", dpi=20, hold=0)
+        assert shown == 2 * n_frames * [kind]  # each is drawn twice

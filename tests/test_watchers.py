@@ -1,18 +1,23 @@
 """Snapshots, Recorder and EarlyStopping."""
 
 import pickle
+import threading
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from _crashes import Count
 from _estimators import LABELS, NAMES, PRETRAINED, ROWS, build, own_score, small_rbm, target
+from joblib import Parallel, delayed, parallel_backend
+from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdbn import RBM, DBNAutoencoder, MLPClassifier, StackedRBM
-from skdbn.callbacks import EarlyStopping, Recorder, Snapshots
+from skdbn.callbacks import Checkpoint, EarlyStopping, Recorder, Snapshots
 from skdbn.samplers import PCD
 
 pytestmark = [
@@ -113,15 +118,26 @@ def test_snapshots_in_files(tmp_path):
     in_files, in_memory = Snapshots(folder=folder), Snapshots()
     dbn = build("DBNAutoencoder").set_callbacks(in_files, in_memory).fit(ROWS)
     assert moments(in_files) == moments(in_memory)
-    names = sorted(path.name for path in folder.iterdir())
-    assert names == [moment.path.name for moment in in_files.snapshots_]
-    assert names[3] == "0004-layer-2-epoch-1.joblib"
+    paths = sorted(folder.rglob("*.*"))
+    assert paths == [moment.path for moment in in_files.snapshots_]
+    assert paths[3] == folder / "fit-0001" / "0004-layer-2-epoch-1.joblib"
     for read, kept in zip(in_files.snapshots_, in_memory.snapshots_, strict=True):
         np.testing.assert_array_equal(
             read.estimator.transform(ROWS), kept.estimator.transform(ROWS)
         )
     assert len(pickle.dumps(in_files)) < 5000
     assert dbn.transform(ROWS).shape == (60, 2)
+
+
+def test_a_shorter_fit_keeps_away_from_the_files_of_a_longer_one(tmp_path):
+    snapshots = Snapshots(folder=tmp_path)
+    for n in (3, 1):
+        small_rbm(max_iter=n).set_callbacks(snapshots).fit(ROWS)
+        assert len(snapshots.snapshots_) == n
+        files = [moment.path for moment in snapshots.snapshots_]
+        assert files == sorted(files[0].parent.iterdir())
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["fit-0001", "fit-0002"]
+    assert len(list(tmp_path.glob("*/*.joblib"))) == 4
 
 
 def test_a_folder_that_is_a_file(tmp_path):
@@ -141,7 +157,7 @@ def test_a_disk_that_is_full_does_not_end_training(tmp_path, monkeypatch):
     with pytest.warns(RuntimeWarning, match="could not be written.*No space left"):
         rbm = small_rbm().set_callbacks(snapshots).fit(ROWS)
     assert rbm.n_iter_ == 3
-    assert snapshots.snapshots_ == list(tmp_path.iterdir()) == []
+    assert snapshots.snapshots_ == list(tmp_path.rglob("*.*")) == []
 
 
 def test_snapshots_in_a_search():
@@ -155,6 +171,78 @@ def test_snapshots_in_a_search():
     last, dbn = snapshots.snapshots_[-1].estimator, search.best_estimator_[-1]
     np.testing.assert_array_equal(last.coefs_[0], dbn.coefs_[0])
     assert "callback" not in "".join(vars(last))
+    assert [moment.fit for moment in snapshots.snapshots_] == np.repeat(
+        range(1, 6), 3
+    ).tolist()
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_files_of_a_parallel_search(backend, tmp_path):
+    grid = {"max_iter": [2, 3]}
+    search = GridSearchCV(build("MLPClassifier"), grid, cv=2, n_jobs=2)
+    with parallel_backend(backend):
+        search.set_callbacks(Snapshots(folder=tmp_path)).fit(ROWS, LABELS)
+    lengths = []
+    for folder in sorted(tmp_path.iterdir()):
+        last = joblib.load(max(folder.iterdir()))
+        lengths.append(last.n_iter_)
+        assert len(list(folder.iterdir())) == last.n_iter_ == last.max_iter
+    assert sorted(lengths[:4]) == [2, 2, 3, 3]
+    np.testing.assert_array_equal(last.coefs_[0], search.best_estimator_.coefs_[0])
+
+
+def test_fits_in_threads_of_a_search_are_told_apart():
+    snapshots, recorder = Snapshots(), Recorder()
+    pipeline = make_pipeline(small_rbm(max_iter=2), build("MLPClassifier"))
+    grid = {"mlpclassifier__alpha": [0, 0.1]}
+    search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2)
+    with parallel_backend("threading"):
+        search.set_callbacks(snapshots, recorder).fit(ROWS, LABELS)
+    losses = rows_of(recorder.frame_, parameter="loss").groupby("fit")
+    assert list(losses.groups) == list(range(1, 11))
+    lengths = [len(rows) for _, rows in losses]
+    assert lengths[-2:] == [2, 3]  # the one on all rows is the last
+    assert sorted(lengths) == [2] * 5 + [3] * 5
+    for _, rows in losses:
+        assert rows["iteration"].tolist() == list(range(1, len(rows) + 1))
+    last = rows_of(recorder.frame_, parameter="loss", fit=10)["value"].tolist()
+    assert last == search.best_estimator_[-1].loss_curve_
+    assert {moment.fit for moment in snapshots.snapshots_} == set(range(1, 11))
+
+
+@pytest.mark.parametrize("kind", [Snapshots, lambda: Recorder(ROWS, LABELS)])
+def test_clones_in_threads_share_a_callback(kind):
+    """One is fitted, from beginning to end, while the other is in its first epoch."""
+    begun, done, watcher = threading.Event(), threading.Event(), kind()
+
+    class Wait(Count):
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == "epoch":
+                begun.set()
+                assert done.wait(60)
+
+    def fit(dbn):
+        if dbn.max_iter == 2:
+            assert begun.wait(60)
+        fitted = clone(dbn).fit(ROWS, LABELS)
+        done.set()
+        return fitted
+
+    dbns = [build("DBNClassifier", max_iter=n).set_callbacks(watcher) for n in (4, 2)]
+    dbns[0].set_callbacks(watcher, Wait())
+    jobs = [delayed(fit)(dbn) for dbn in dbns]
+    for fitted, dbn in zip(Parallel(2, backend="threading")(jobs), dbns, strict=True):
+        plain = clone(dbn).set_callbacks().fit(ROWS, LABELS)
+        np.testing.assert_array_equal(fitted.coefs_[0], plain.coefs_[0])
+    # What is kept is that of the fit that began last, and nothing of the other.
+    if isinstance(watcher, Snapshots):
+        found = moments(watcher)
+    else:
+        losses = rows_of(watcher.frame_, parameter="loss")
+        found = list(zip(losses["task"], losses["iteration"], strict=True))
+    pretraining = [(f"layer {i}", n) for i in (1, 2) for n in (1, 2, 3)]
+    assert found == [*pretraining, ("fine-tuning", 1), ("fine-tuning", 2)]
+    assert watcher._runs == {}
 
 
 @pytest.mark.parametrize(
@@ -385,3 +473,30 @@ def test_what_cannot_be_watched():
         small_rbm().set_callbacks(EarlyStopping("no_such_score")).fit(ROWS)
     with pytest.raises(ValueError, match="'n_iter_no_change' parameter of EarlyStopping"):
         EarlyStopping(n_iter_no_change=0)
+
+
+# -- what all callbacks share ------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("callback", "text"),
+    [
+        (Checkpoint("a", every=2), "Checkpoint(path='a', every=2, verbose=True)"),
+        (Snapshots(growth=2.0), "Snapshots(every=1, growth=2.0, folder=None)"),
+        (
+            EarlyStopping("accuracy", X=ROWS, y=LABELS),
+            "EarlyStopping(monitor='accuracy', X=<ndarray of shape (60, 5)>, y=<ndarray of "
+            "shape (60,)>, greater_is_better='auto', tol=0.0, n_iter_no_change=10)",
+        ),
+        (
+            Recorder(bins=7),
+            "Recorder(X=None, y=None, n_samples=200, every=1, bins=7, random_state=0)",
+        ),
+    ],
+)
+def test_a_callback_shows_its_parameters(callback, text):
+    assert repr(callback) == text
+
+
+@pytest.mark.parametrize("callback", [EarlyStopping, Recorder])
+def test_rows_that_are_none(callback):
+    with pytest.raises(ValueError, match=f"The 'X' parameter of {callback.__name__}"):
+        callback(X=3)

@@ -16,13 +16,14 @@ from .. import __version__
 from .._archive import read_archive, write_archive
 from .._files import check_writable
 from .._interrupts import interruption
-from .._sklearn import Interval, validate_parameter_constraints
+from .._sklearn import Interval
 from .._tasks import JOURNAL, remembering_callbacks
+from ._base import Callback
 
 _FORMAT = "skdbn checkpoint 1"
 
 
-class Checkpoint:
+class Checkpoint(Callback):
     """Callback that lets a fit that was killed go on where it was, bit for bit.
 
     Run the same program again: a fit with the same parameters and the same data finds the
@@ -45,11 +46,12 @@ class Checkpoint:
     Raises
     ------
     OSError
-        In ``fit``, if the file cannot be written at the start. Later that is a
-        RuntimeWarning, and training goes on.
+        In ``fit``, if the file cannot be written at the start. Later, and when a fit goes
+        on, that is a RuntimeWarning, and training goes on.
     ValueError
         In ``fit``, if the file is no checkpoint, or that of another fit which has not
-        ended. One of a fit that has ended is replaced.
+        ended. One of a fit that has ended is replaced. Also on an estimator of another
+        package, such as a pipeline, which has no epochs to keep.
 
     See Also
     --------
@@ -61,12 +63,12 @@ class Checkpoint:
     again: a program that fails after its fit can be run again too. Delete the file to train
     anew. To keep a model, save the fitted estimator itself, with joblib or skops.
 
-    Parameters, except ``verbose``, those of callbacks that are kept too, and data, all of
-    them, are compared by their contents, so other data are never taken for the same; but
-    functions and classes of your own only by their names. The file is NumPy's ``.npz``
-    without pickles: to read it runs no code. It has the parameters of all layers with what
-    their optimisers, samplers and random numbers know, about three times the size of the
-    model.
+    Parameters, except ``verbose``, those of callbacks that are kept too, their rows
+    included, and data, all of them, are compared by their contents, so other data are never
+    taken for the same; but functions and classes of your own only by their names. The file
+    is NumPy's ``.npz`` without pickles: to read it runs no code. It has the parameters of
+    all layers with what their optimisers, samplers and random numbers know, about three
+    times the size of the model.
 
     L-BFGS keeps what it knows to itself: a fit that is killed in it starts it again where
     pretraining ended. ``partial_fit`` is not kept. Callbacks of your own on the same
@@ -99,31 +101,17 @@ class Checkpoint:
     }
 
     def __init__(self, path, *, every=1, verbose=True):
-        params = {"path": path, "every": every, "verbose": verbose}
-        validate_parameter_constraints(
-            self._parameter_constraints, params, type(self).__name__
-        )
-        self.path = path
-        self.every = every
-        self.verbose = verbose
+        super().__init__(path=path, every=every, verbose=verbose)
 
     def setup(self, estimator, context):
         """Hang the journal on the task of the fit, where the loops find it."""
+        self._check_place(estimator)
         if context.source_task_name == "layer":
             raise ValueError(
                 "A Checkpoint of an RBM would be one file for all layers. Set it on the "
                 "stack or the network that the RBM is a layer of."
             )
         setattr(context, JOURNAL, _Journal(Path(self.path), self.every, self.verbose))
-
-    def teardown(self, estimator, context):
-        """Do nothing: the file is there."""
-
-    def on_fit_task_begin(self, estimator, context):
-        """Do nothing."""
-
-    def on_fit_task_end(self, estimator, context):
-        """Do nothing: an epoch is kept after all callbacks have seen it."""
 
 
 class _Journal:
@@ -134,7 +122,6 @@ class _Journal:
         self.head = None
         self.states = {}
         self.n_waited = 0
-        self.written = False
 
     @property
     def is_open(self):
@@ -152,21 +139,28 @@ class _Journal:
             "callbacks": list(map(_describe_callback, remembering_callbacks(estimator))),
             "data": joblib.hash([_contents(data) for data in origin]),
             "random": None,
+            "where": None,
             "complete": False,
         }
-        if not self.path.exists():
-            return
-        found = self._read()
-        differing = _compare(found["head"], self.head)
-        if not differing:
+        found = self._read() if self.path.exists() else {"states": {}}
+        # Where no state has been kept there is nothing to go on with, or to lose.
+        if found["states"] and self._is_of_this_fit(found["head"]):
             self.head, self.states = found["head"], found["states"]
             self._say()
-        elif not found["head"]["complete"]:
+        else:
+            # Now, as L-BFGS keeps nothing before its end.
+            self._write()
+
+    def _is_of_this_fit(self, head):
+        """Whether a head is that of this fit; raises if it is of one that has not ended."""
+        differing = _compare(head, self.head)
+        if differing and not head["complete"]:
             raise ValueError(
                 f"{self.path} is the checkpoint of another fit, which has not ended: "
                 f"{differing}. Go on with that one, pass another path to Checkpoint, or "
                 "delete the file."
             )
+        return not differing
 
     def _read(self):
         """What is in the file."""
@@ -209,36 +203,49 @@ class _Journal:
     def is_due(self, final):
         """Count an epoch; returns whether it is to be kept."""
         self.n_waited += 1
-        return final or not self.written or self.n_waited >= self.every
+        return final or self.n_waited >= self.every
+
+    def keep_start(self, key, states, where):
+        """Write the first states of all; raises where there is no room for them."""
+        self._take(key, states, where)
+        self._write()
 
     def keep(self, key, states, where):
-        """Write the states of a task, with those of tasks that have ended."""
-        # Training changes arrays in place that later files are to have as they are.
-        self.states[key] = copy.deepcopy(states)
-        self.head.update(where=where, written=f"{datetime.now():%Y-%m-%d %H:%M:%S}")
-        self.n_waited = 0
-        self._write()
+        """Write the states of a task, with those of tasks that have ended, if possible."""
+        self._take(key, states, where)
+        self._write_or_warn()
 
     def complete(self):
         """Say in the file that the fit has ended, unless by Ctrl-C."""
         if self.is_open and not interruption.requested and not self.head["complete"]:
             self.head["complete"] = True
-            self._write()
+            self._write_or_warn()
+
+    def _take(self, key, states, where):
+        """Take the states of a task for those to be written."""
+        # Training changes arrays in place that later files are to have as they are.
+        self.states[key] = copy.deepcopy(states)
+        self.head.update(where=where, written=f"{datetime.now():%Y-%m-%d %H:%M:%S}")
+        self.n_waited = 0
 
     def _write(self):
-        """Replace the file; the first time an error is raised, later it is told."""
+        """Replace the file."""
         try:
             write_archive(self.path, {"head": self.head, "states": self.states})
         except OSError as error:
-            if not self.written:
-                raise
+            message = f"The checkpoint {self.path} could not be written: {error.strerror}"
+            raise type(error)(error.errno, message) from error
+
+    def _write_or_warn(self):
+        """Replace the file, or tell that it is as it was: no reason to lose a fit."""
+        try:
+            self._write()
+        except OSError as error:
             warnings.warn(
-                f"The checkpoint {self.path} could not be written: {error}. Training goes "
-                "on, and the file has an earlier epoch.",
+                f"{error}. Training goes on, and the file is as it was.",
                 RuntimeWarning,
                 stacklevel=1,
             )
-        self.written = True
 
 
 def _compare(found, now):
@@ -285,8 +292,8 @@ def _describe_callback(callback):
 
 def _describe(value):
     """A value as a string that is the same in another process."""
-    if isinstance(value, np.ndarray):
-        return joblib.hash(value)
+    if hasattr(value, "shape"):  # an array, a sparse matrix or a table
+        return joblib.hash(_contents(value))
     if isinstance(value, np.random.RandomState):
         return joblib.hash(value.get_state(legacy=False))
     if isinstance(value, (list, tuple)):

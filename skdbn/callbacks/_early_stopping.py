@@ -6,16 +6,12 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.metrics import check_scoring
 
-from .._sklearn import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-    without_callbacks,
-)
+from .._sklearn import Interval, StrOptions, without_callbacks
+from ._base import Callback
 from ._tasks import STEPS, last_loss, last_score
 
 
-class EarlyStopping:
+class EarlyStopping(Callback):
     """Callback that stops training when a value no longer improves.
 
     Goes on the estimator that it is to stop: on a network it watches the epochs of
@@ -55,7 +51,8 @@ class EarlyStopping:
     Raises
     ------
     ValueError
-        In ``fit``, if there is no such value, or it is NaN.
+        In ``fit``, if there is no such value, or it is NaN, or the estimator is one of
+        another package, such as a pipeline, which has no epochs to watch.
 
     See Also
     --------
@@ -83,6 +80,8 @@ class EarlyStopping:
 
     _parameter_constraints: dict = {
         "monitor": [str, callable],
+        "X": ["array-like", "sparse matrix", None],
+        "y": ["array-like", "sparse matrix", None],
         "greater_is_better": ["boolean", StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -98,22 +97,19 @@ class EarlyStopping:
         tol=0.0,
         n_iter_no_change=10,
     ):
-        params = {
-            "monitor": monitor,
-            "greater_is_better": greater_is_better,
-            "tol": tol,
-            "n_iter_no_change": n_iter_no_change,
-        }
-        validate_parameter_constraints(
-            self._parameter_constraints, params, type(self).__name__
+        super().__init__(
+            monitor=monitor,
+            X=X,
+            y=y,
+            greater_is_better=greater_is_better,
+            tol=tol,
+            n_iter_no_change=n_iter_no_change,
         )
-        vars(self).update(params)
-        self.X = X
-        self.y = y
         self._runs = {}
 
     def setup(self, estimator, context):
         """Begin with the fit of an estimator."""
+        self._check_place(estimator)
         greater = self.greater_is_better
         greater = self.monitor != "loss" if greater == "auto" else greater
         # One object may watch several fits, in threads of a search.
@@ -128,9 +124,6 @@ class EarlyStopping:
             self.values_ = run.values
             self.best_value_ = run.sign * run.best
             self.best_estimator_ = run.best_estimator
-
-    def on_fit_task_begin(self, estimator, context):
-        """Do nothing."""
 
     def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
         """Look at the value of an epoch; returns whether training is to stop."""

@@ -2,15 +2,17 @@
 
 import time
 import warnings
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
 from numbers import Integral, Real
 from pathlib import Path
 
 import joblib
 
 from .._files import check_writable, replacing
-from .._sklearn import Interval, validate_parameter_constraints
-from ._tasks import STEPS, Watcher, describe_task, last_loss
+from .._sklearn import Interval
+from ._tasks import STEPS, Run, Watcher, describe_task, last_loss
 
 
 class Snapshot:
@@ -30,6 +32,9 @@ class Snapshot:
         none.
     seconds : float
         Time since the fit began.
+    fit : int, default=1
+        Number of the fit, from 1, where the callback is on a pipeline with several
+        estimators of this package or on a search.
 
     Attributes
     ----------
@@ -48,13 +53,14 @@ class Snapshot:
     ('training', 1, 1)
     """
 
-    def __init__(self, estimator, task, iteration, loss, seconds):
+    def __init__(self, estimator, task, iteration, loss, seconds, fit=1):
         self.path = estimator if isinstance(estimator, Path) else None
         self._estimator = estimator
         self.task = task
         self.iteration = iteration
         self.loss = loss
         self.seconds = seconds
+        self.fit = fit
 
     @property
     def estimator(self):
@@ -63,6 +69,29 @@ class Snapshot:
 
     def __repr__(self):
         return f"<Snapshot of {self.task} after iteration {self.iteration}>"
+
+
+@dataclass
+class _Pace:
+    """When the next snapshot of a task is due, and when the last was kept."""
+
+    due: int
+    kept: int = 0
+
+    def move(self, iteration, every, growth):
+        """Count a snapshot at an iteration."""
+        self.kept = iteration
+        self.due = max(iteration + every, int(iteration * growth))
+
+
+@dataclass
+class _Run(Run):
+    """The snapshots, by tasks their paces, and by numbers of fits the folders for them."""
+
+    start: float = field(default_factory=time.perf_counter)
+    snapshots: list = field(default_factory=list)
+    paces: dict = field(default_factory=dict)
+    folders: dict = field(default_factory=dict)
 
 
 class Snapshots(Watcher):
@@ -81,17 +110,20 @@ class Snapshots(Watcher):
         Epochs from one snapshot of a task to the next, at least. The last epoch of each
         layer and of fine-tuning is always kept.
     growth : float, default=1.0
-        Ratio of the epochs of two snapshots, at least, in [1, inf): with 1.2 they are
-        frequent at first and rare later.
+        Ratio of the epoch of a snapshot to that of the one before, rounded down to a whole
+        epoch, in [1, inf): with 1.2 they are frequent at first and rare later.
     folder : str or Path, default=None
         Where to write the estimators, as joblib files with names such as
-        ``0003-layer-2-epoch-5.joblib``; it is made if there is none. None keeps them in
-        memory. A file that cannot be written later than the first gives a warning.
+        ``fit-0001/0003-layer-2-epoch-5.joblib``; it is made if there is none. Each fit has
+        a folder of its own in it, the next that is not there yet, so that what an earlier
+        one or another process has written stays. None keeps the estimators in memory. A
+        file that cannot be written gives a warning.
 
     Attributes
     ----------
     snapshots_ : list of Snapshot
-        Those of the last fit, in the order of time.
+        Those of the last fit, in the order of time. On a pipeline or a search, those of all
+        fits within, whose numbers are in ``fit``.
 
     Raises
     ------
@@ -105,7 +137,9 @@ class Snapshots(Watcher):
 
     Notes
     -----
-    In a search with ``n_jobs`` each process has snapshots of its own, which stay there.
+    In a search with ``n_jobs`` each process has snapshots of its own, which stay there,
+    except for files. Clones of an estimator share its callbacks; where several are fitted
+    at once, ``snapshots_`` are those of the one that began last.
     Files are joblib's, which run code when they are read: read your own only.
 
     Examples
@@ -129,24 +163,15 @@ class Snapshots(Watcher):
         "folder": [str, Path, None],
     }
 
+    _Run = _Run
+
     def __init__(self, every=1, *, growth=1.0, folder=None):
-        super().__init__()
-        self._paces = {}
-        params = {"every": every, "growth": growth, "folder": folder}
-        validate_parameter_constraints(
-            self._parameter_constraints, params, type(self).__name__
-        )
-        self.every = every
-        self.growth = growth
-        self.folder = folder
+        super().__init__(every=every, growth=growth, folder=folder)
         self.snapshots_ = []
 
     def setup(self, estimator, context):
-        """Forget the snapshots of an earlier fit."""
-        super().setup(estimator, context)
-        self.snapshots_ = []
-        self._start = time.perf_counter()
-        self._paces = {}
+        """Begin without snapshots."""
+        self.snapshots_ = self._run(context).snapshots
         if self.folder is not None:
             check_writable(Path(self.folder))
 
@@ -154,11 +179,12 @@ class Snapshots(Watcher):
         """Keep a fitted estimator, if it is time for one or the task is over."""
         if fitted_estimator is None:
             return
+        paces = self._run(context).paces
         if context.task_name in STEPS:
-            pace = self._paces.setdefault(context.parent, _Pace(self.every))
+            pace = paces.setdefault(context.parent, _Pace(self.every))
             keep = fitted_estimator.n_iter_ >= pace.due
         else:
-            pace = self._paces.pop(context, None)
+            pace = paces.pop(context, None)
             keep = pace is not None and fitted_estimator.n_iter_ > pace.kept
         if keep:
             pace.move(fitted_estimator.n_iter_, self.every, self.growth)
@@ -166,39 +192,39 @@ class Snapshots(Watcher):
 
     def _keep(self, fitted, context):
         """Add a snapshot, in memory or in a file."""
+        run, fit = self._run(context), self._number(context)
         task, iteration = describe_task(context), fitted.n_iter_
-        about = (task, iteration, last_loss(fitted), time.perf_counter() - self._start)
-        whole = self._whole(fitted, context)
-        if self.folder is None:
-            self.snapshots_.append(Snapshot(whole, *about))
-            return
-        number, name = len(self.snapshots_) + 1, task.replace(" ", "-")
-        path = Path(self.folder, f"{number:04d}-{name}-epoch-{iteration}.joblib")
-        try:
-            with replacing(path) as file:
-                joblib.dump(whole, file)
-        except OSError as error:
-            warnings.warn(
-                f"The snapshot {path} could not be written, and training goes on without "
-                f"it: {error}",
-                RuntimeWarning,
-                stacklevel=1,
-            )
-        else:
-            self.snapshots_.append(Snapshot(path, *about))
+        about = (task, iteration, last_loss(fitted), time.perf_counter() - run.start, fit)
+        kept = self._whole(fitted, context)
+        if self.folder is not None:
+            name = f"{task.replace(' ', '-')}-epoch-{iteration}"
+            try:
+                kept = self._write(kept, run, fit, name)
+            except OSError as error:
+                warnings.warn(
+                    f"The snapshot {name} could not be written to the folder "
+                    f"{str(self.folder)!r}, and training goes on without it: {error}",
+                    RuntimeWarning,
+                    stacklevel=1,
+                )
+                return
+        run.snapshots.append(Snapshot(kept, *about))
 
-    def __getstate__(self):
-        return {**super().__getstate__(), "_paces": {}}
+    def _write(self, estimator, run, fit, name):
+        """Write an estimator to the folder of its fit; returns the path."""
+        if fit not in run.folders:
+            run.folders[fit] = _new_folder(Path(self.folder))
+        path = run.folders[fit] / f"{len(run.snapshots) + 1:04d}-{name}.joblib"
+        with replacing(path) as file:
+            joblib.dump(estimator, file)
+        return path
 
 
-@dataclass
-class _Pace:
-    """When the next snapshot of a task is due, and when the last was kept."""
-
-    due: int
-    kept: int = 0
-
-    def move(self, iteration, every, growth):
-        """Count a snapshot at an iteration."""
-        self.kept = iteration
-        self.due = max(iteration + every, int(iteration * growth))
+def _new_folder(folder):
+    """Make the first of the folders "fit-0001" and so on that is not there yet."""
+    for number in count(1):
+        fresh = folder / f"fit-{number:04d}"
+        # Fits of other processes make theirs at the same time.
+        with suppress(FileExistsError):
+            fresh.mkdir()
+            return fresh

@@ -19,7 +19,7 @@ def animate(snapshots, display, path, *, fps=10, figsize=None, dpi=100, hold=2.0
     ----------
     snapshots : Snapshots or list of Snapshot
         What training had come to; each has the attributes ``estimator``, ``task``,
-        ``iteration`` and ``loss``.
+        ``iteration`` and ``loss``. Of a callback, the last ``fit``.
     display : callable
         ``display(estimator, ax=ax)`` draws a fitted estimator, such as the
         ``from_estimator`` of a display with the data bound by ``functools.partial``.

@@ -143,13 +143,18 @@ class LearningCurveDisplay:
         return display.plot(ax=ax, log_scale=log_scale, line_kw=line_kw)
 
     @classmethod
-    def from_recorder(cls, recorder, *, task=None, ax=None, log_scale=False, line_kw=None):
+    def from_recorder(
+        cls, recorder, *, fit=None, task=None, ax=None, log_scale=False, line_kw=None
+    ):
         """Draw the losses and scores that a callback wrote down in training.
 
         Parameters
         ----------
         recorder : Recorder
             Its ``frame_`` is taken.
+        fit : int, default=None
+            The fit to draw, where there are several, as in a pipeline or a search; None for
+            the last.
         task : str, default=None
             The task to draw, such as "layer 1" or "fine-tuning"; None for the last.
         ax : matplotlib Axes, default=None
@@ -166,9 +171,9 @@ class LearningCurveDisplay:
         Raises
         ------
         ValueError
-            If there is no such task.
+            If there is no such fit or task.
         """
-        frame = of_task(recorder.frame_, task)
+        frame = of_task(recorder.frame_, fit, task)
 
         def curves(parameter):
             rows = frame[frame["parameter"] == parameter]
@@ -189,7 +194,8 @@ class LearningCurveDisplay:
         Parameters
         ----------
         snapshots : Snapshots or list of Snapshot
-            What the training of an :class:`~skdbn.RBM` had come to.
+            What the training of an :class:`~skdbn.RBM` had come to; of a callback, the last
+            ``fit``.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows trained on.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features)
@@ -234,8 +240,11 @@ class LearningCurveDisplay:
 
 
 def list_of(snapshots):
-    """The snapshots of a callback, or a list of them as it is."""
-    return list(getattr(snapshots, "snapshots_", snapshots))
+    """The snapshots of the last fit of a callback, or a list of them as it is."""
+    if not hasattr(snapshots, "snapshots_"):
+        return list(snapshots)
+    last = max((snapshot.fit for snapshot in snapshots.snapshots_), default=None)
+    return [snapshot for snapshot in snapshots.snapshots_ if snapshot.fit == last]
 
 
 def _losses_of(estimator):

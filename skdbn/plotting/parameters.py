@@ -143,13 +143,18 @@ class WeightDisplay:
         return cls(pd.concat(tables)).plot(ax=ax, stairs_kw=stairs_kw)
 
     @classmethod
-    def from_recorder(cls, recorder, *, task=None, n_times=5, ax=None, stairs_kw=None):
+    def from_recorder(
+        cls, recorder, *, fit=None, task=None, n_times=5, ax=None, stairs_kw=None
+    ):
         """Draw the histograms that a callback wrote down in training.
 
         Parameters
         ----------
         recorder : Recorder
             Its ``histograms_`` are taken.
+        fit : int, default=None
+            The fit to draw, where there are several, as in a pipeline or a search; None for
+            the last.
         task : str, default=None
             The task to draw, such as "layer 1" or "fine-tuning"; None for the last.
         n_times : int, default=5
@@ -166,9 +171,9 @@ class WeightDisplay:
         Raises
         ------
         ValueError
-            If there is no such task.
+            If there is no such fit or task.
         """
-        table = of_task(recorder.histograms_, task)
+        table = of_task(recorder.histograms_, fit, task)
         table = table[table["parameter"].isin(_PARAMETERS)]
         return cls(table).plot(ax=ax, n_times=n_times, stairs_kw=stairs_kw)
 
@@ -323,13 +328,18 @@ class GradientFlowDisplay:
         return cls(table).plot(ax=ax, line_kw=line_kw)
 
     @classmethod
-    def from_recorder(cls, recorder, *, task=None, n_times=4, ax=None, line_kw=None):
+    def from_recorder(
+        cls, recorder, *, fit=None, task=None, n_times=4, ax=None, line_kw=None
+    ):
         """Draw the gradients that a callback wrote down in training.
 
         Parameters
         ----------
         recorder : Recorder
             Its ``frame_`` is taken.
+        fit : int, default=None
+            The fit to draw, where there are several, as in a pipeline or a search; None for
+            the last.
         task : str, default=None
             The task to draw, such as "layer 1" or "fine-tuning"; None for the last.
         n_times : int, default=4
@@ -346,9 +356,9 @@ class GradientFlowDisplay:
         Raises
         ------
         ValueError
-            If there is no such task.
+            If there is no such fit or task.
         """
-        frame = of_task(recorder.frame_, task)
+        frame = of_task(recorder.frame_, fit, task)
         frame = frame[frame["parameter"] == "weights_gradient"]
         table = frame.pivot(
             index=["iteration", "layer"], columns="quantity", values="value"
@@ -356,14 +366,19 @@ class GradientFlowDisplay:
         return cls(table).plot(ax=ax, n_times=n_times, line_kw=line_kw)
 
 
-def of_task(frame, task):
-    """The rows of a task of a recorder's table, or of the last task."""
-    tasks = frame["task"].unique().tolist()
-    if task is None and tasks:
-        task = tasks[-1]
-    if task not in tasks:
-        raise ValueError(f"The recorder has the tasks {tasks}, got task={task!r}.")
-    return frame[frame["task"] == task]
+def of_task(frame, fit, task):
+    """The rows of a fit and a task of a recorder's table, None for the last."""
+    for name, value in {"fit": fit, "task": task}.items():
+        found = frame[name].unique().tolist()
+        if value is None and found:
+            value = found[-1]
+        if value not in found:
+            raise ValueError(
+                f"The recorder has the {name}s {found}, got {name}={value!r}. Pass one of "
+                "them, or None for the last."
+            )
+        frame = frame[frame[name] == value]
+    return frame
 
 
 def _draw_outline(ax, table, time, color, stairs_kw):
