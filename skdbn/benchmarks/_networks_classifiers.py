@@ -29,12 +29,12 @@ class ClassifiersTable(NetworksTable):
 
     def _measures(self):
         dropout = self._annealed(80) | {"dropout": 0.3, "input_dropout": 0.2}
-        plain = self._annealed(30)
+        noise = self._annealed(30) | {"input_noise": 0.3}
         networks = {
             "mlp": self._wide,
             "dbn-short": self._short,
-            "dbn": partial(self._pretrained, plain),
-            "no-pretraining": partial(self._random, plain),
+            "dbn": partial(self._pretrained, noise),
+            "no-pretraining": partial(self._random, noise),
             "dbn-dropout": partial(self._pretrained, dropout),
             "no-pretraining-dropout": partial(self._random, dropout),
         }
