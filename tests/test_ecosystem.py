@@ -208,6 +208,17 @@ def test_verbose_does_not_change_the_numbers(name, data, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "StackedRBM"])
+def test_lines_of_partial_fit_count_on_without_a_total(name, data, capsys):
+    """Of max_iter=1 the second call is no epoch 2/1."""
+    X, y = data
+    model = build(name, verbose=True, max_iter=1)
+    for _ in range(3):
+        model.partial_fit(X, y)
+    lines = capsys.readouterr().out
+    assert re.findall(r"\] epoch +(\S+) ", lines)[-3:] == ["1", "2", "3"]
+
+
 # -- persistence ------------------------------------------------------------------------
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("how", ["pickle", "joblib"])
