@@ -1,11 +1,12 @@
 """Level 0: the only module that touches private names of scikit-learn.
 
 They are what scikit-learn's own estimators are written with and have been stable since
-1.2 (parameter validation) and 1.3 (``_fit_context``).
+1.2 (parameter validation), 1.3 (``_fit_context``) and 1.6 (styles of displays).
 """
 
 import copy
 import functools
+import re
 import sys
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils._plotting import _validate_style_kwargs as merge_styles
 from sklearn.utils.validation import _check_sample_weight
 
 from ._interrupts import interruption
@@ -30,6 +32,7 @@ __all__ = [
     "callbacks_of",
     "check_sample_weight",
     "fit_method",
+    "merge_styles",
     "validate_parameter_constraints",
     "without_callbacks",
 ]
@@ -38,12 +41,27 @@ __all__ = [
 class DocumentedMixin:
     """What an estimator shows in a notebook has the descriptions of its parameters.
 
-    scikit-learn shows them where there is a link to a page. This one leads from the
-    gallery, on whose pages estimators are shown, to the API.
+    scikit-learn shows them as texts of links. Only the site has pages to link to, and sets
+    the template; elsewhere the texts stay, without the links.
     """
 
     _doc_link_module = "skdbn"
-    _doc_link_template = "../api/generated/skdbn.{estimator_name}.html"
+    _doc_link_template = ""
+
+    def _get_params_html(self, deep=True, doc_link=""):
+        params = super()._get_params_html(deep, doc_link or "#")
+        return params if doc_link else _unlinked(params)
+
+    def _get_fitted_attr_html(self, doc_link=""):
+        attributes = super()._get_fitted_attr_html(doc_link or "#")
+        return attributes if doc_link else _unlinked(attributes)
+
+
+def _unlinked(table):
+    """A table of parameters or attributes whose names lead nowhere."""
+    html = re.sub(r' href="#[^"]*"', "", table._html_repr())
+    table._html_repr = lambda: html
+    return table
 
 
 def check_sample_weight(sample_weight, X):

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -14,9 +15,11 @@ from _estimators import (
     NAMES,
     PRETRAINED,
     REGRESSORS,
+    ROWS,
     WITH_RBM,
     build,
     small_rbm,
+    target,
 )
 from scipy import sparse
 from sklearn.base import clone
@@ -32,6 +35,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
+from skdbn._sklearn import DocumentedMixin
 from skdbn.optimizers import SGD, Adam
 from skdbn.samplers import CD
 from skdbn.schedules import Ramp
@@ -650,11 +654,28 @@ def test_min_max_scaler_is_enough_for_binary_units(name):
 
 
 # -- notebooks --------------------------------------------------------------------------
+def described(estimator):
+    """The parameters and attributes whose descriptions a notebook shows."""
+    shown = estimator._repr_html_()
+    return {*re.findall(r"param-doc-description[^>]*>\s*(\w+): .*?<br><br>\w", shown)}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_shows_what_the_parameters_mean(name):
     estimator = build(name)
-    shown = estimator._repr_html_()
-    described = re.findall(r"param-doc-description[^>]*>\s*(\w+): .*?<br><br>\w", shown)
-    assert set(described) >= set(estimator.get_params(deep=False))
+    assert described(estimator) >= set(estimator.get_params(deep=False))
+    fitted = estimator.fit(ROWS, target(name))
+    assert described(make_pipeline(fitted)) >= {"random_state", "n_features_in_"}
+    # There is no page that a link could lead to from there.
+    assert "href=" not in fitted._repr_html_()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_gallery_links_parameters_to_the_api(name, monkeypatch):
+    template = "../api/generated/skdbn.{estimator_name}.html"
+    conf = Path(__file__).parents[1] / "docs" / "conf.py"
+    assert f'DocumentedMixin._doc_link_template = "{template}"' in conf.read_text()
+    monkeypatch.setattr(DocumentedMixin, "_doc_link_template", template)
     page = f"../api/generated/skdbn.{name}.html#:~:text=random_state"
-    assert f'href="{page}' in shown
+    assert f'href="{page}' in build(name)._repr_html_()
+    assert "random_state" in described(build(name))

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .._sklearn import merge_styles
+
 
 def pyplot(caller):
     """matplotlib.pyplot, for the function or class of this name."""
@@ -34,6 +36,11 @@ def panels_for(ax, display, shape, figsize=None, **ratios):
         )
     ax.set_axis_off()
     return ax, place.subgridspec(*shape, **ratios).subplots(squeeze=False)
+
+
+def styled(defaults, given):
+    """Keyword arguments of an artist: the user's, by any alias, before ours."""
+    return merge_styles(defaults, given or {})
 
 
 def class_colors(n_classes):
