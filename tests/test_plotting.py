@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections import namedtuple
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -278,8 +279,8 @@ def test_scores_take_the_styles_of_matplotlib():
 def test_outlines_take_the_styles_of_matplotlib(fitted):
     for name in ("pixels", "weights"):
         drawn = draw_all(fitted)[name](stairs_kw={"ec": "red", "lw": 3}).stairs_
-        drawn = drawn if isinstance(drawn, list) else sum(drawn.values(), [])
-        for outline in drawn:
+        parts = drawn.values() if isinstance(drawn, dict) else [drawn]
+        for outline in chain.from_iterable(parts):
             assert outline.get_edgecolor() == (1, 0, 0, 1)
             assert outline.get_linewidth() == 3
 
