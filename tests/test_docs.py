@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -180,10 +181,24 @@ def test_included_files_exist():
             assert (page.parent / name).exists(), f"{page.name}: {name}"
 
 
-def test_user_guide_is_two_clicks_away():
+def test_the_answers_are_one_click_away():
+    """That these anchors exist is tested above."""
     text = README.read_text()
-    assert "docs/user_guide.md#when-training-diverges" in text
-    assert "NaN" in text
+    for anchor in ("the-knobs-of-an-rbm", "my-rbm-gives-nan", "when-training-diverges"):
+        assert f"docs/user_guide.md#{anchor})" in text
+
+
+def test_extras_are_installed_by_one_form_and_exist():
+    """Only who reads the README or works on skdbn is in its folder."""
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"].keys()
+    table = re.findall(r"^\| (`.*`) \|", README.read_text(), flags=re.MULTILINE)
+    assert {*extras} <= {*re.findall(r"`(\w+)`", " ".join(table))}
+    guides = [page for page in PAGES if page.name not in ("README.md", "contributing.md")]
+    for path in [*guides, *ROOT.glob("skdbn/**/*.py"), *ROOT.glob("examples/*.py")]:
+        for name, extra in re.findall(r'pip install "(.*?)\[(.*?)\]"', path.read_text()):
+            assert name != ".", path
+            assert name != "skdbn" or extra in extras, path
 
 
 @pytest.mark.parametrize(
