@@ -1,7 +1,7 @@
 """Level 0: the only module that touches private names of scikit-learn.
 
 They are what scikit-learn's own estimators are written with and have been stable since
-1.2 (parameter validation), 1.3 (``_fit_context``) and 1.6 (styles of displays).
+1.2 (parameter validation) and 1.3 (``_fit_context``).
 """
 
 import copy
@@ -18,7 +18,6 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
-from sklearn.utils._plotting import _validate_style_kwargs as merge_styles
 from sklearn.utils.validation import _check_sample_weight
 
 from ._interrupts import interruption
@@ -32,7 +31,6 @@ __all__ = [
     "callbacks_of",
     "check_sample_weight",
     "fit_method",
-    "merge_styles",
     "validate_parameter_constraints",
     "without_callbacks",
 ]

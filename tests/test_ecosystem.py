@@ -217,8 +217,9 @@ def test_lines_of_partial_fit_count_on_without_a_total(name, data, capsys):
     """Of max_iter=1 the second call is no epoch 2/1."""
     X, y = data
     model = build(name, verbose=True, max_iter=1)
+    classes = {"classes": [0, 1, 2]} if name in CLASSIFIERS else {}
     for _ in range(3):
-        model.partial_fit(X, y)
+        model.partial_fit(X, y, **classes)
     lines = capsys.readouterr().out
     assert re.findall(r"\] epoch +(\S+) ", lines)[-3:] == ["1", "2", "3"]
 

@@ -100,7 +100,7 @@ class OptimizerComparisonDisplay:
             x = np.arange(1, len(losses) + 1)
             if by == "seconds":
                 x = x * (self.seconds[name] / max(len(losses), 1))
-            style = styled({"label": name}, line_kw)
+            style = styled("plot", {"label": name}, line_kw)
             (self.lines_[name],) = self.ax_.plot(x, losses, **style)
         self.ax_.set(xlabel=by, ylabel="training loss")
         if log_scale:

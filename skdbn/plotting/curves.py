@@ -75,7 +75,7 @@ class LearningCurveDisplay:
         self.ax_, self.score_ax_ = axes_for(ax, self), None
         self.figure_ = self.ax_.figure
         self.lines_ = {
-            name: self.ax_.plot(*curve, **styled({"label": name}, line_kw))[0]
+            name: self.ax_.plot(*curve, **styled("plot", {"label": name}, line_kw))[0]
             for name, curve in self.losses.items()
         }
         self.ax_.set(xlabel="iteration", ylabel="loss")
@@ -86,7 +86,7 @@ class LearningCurveDisplay:
             self.score_ax_.set_ylabel(self.score_name)
             for i, (name, curve) in enumerate(self.scores.items(), len(self.losses)):
                 style = {"label": name, "color": f"C{i}", "linestyle": "--"}
-                (line,) = self.score_ax_.plot(*curve, **styled(style, line_kw))
+                (line,) = self.score_ax_.plot(*curve, **styled("plot", style, line_kw))
                 self.lines_[name] = line
         # Below the axes, where no line of either can run through it.
         self.ax_.legend(

@@ -185,7 +185,9 @@ class PixelHistogramDisplay:
         colors = class_colors(len(self.shares))
         self.stairs_ = [
             self.ax_.stairs(
-                share, self.edges, **styled({"color": color, "label": name}, stairs_kw)
+                share,
+                self.edges,
+                **styled("stairs", {"color": color, "label": name}, stairs_kw),
             )
             for (name, share), color in zip(self.shares.items(), colors, strict=True)
         ]

@@ -158,20 +158,18 @@ class EmbeddingDisplay:
 
     def _draw_points(self, scatter_kw):
         """Scatter the points class by class, and write what they are."""
-        style = {"s": self._marker_size(), "linewidths": 0}
-        if self.y is None:
-            # Nothing here is called c, which may hold a value for each point.
-            style |= scatter_kw or {}
-            self.scatters_ = [self.ax_.scatter(*self.points.T, **style)]
-        else:
+        groups = [(slice(None), {})]
+        if self.y is not None:
             classes = np.unique(self.y)
-            self.scatters_ = [
-                self.ax_.scatter(
-                    *self.points[self.y == label].T,
-                    **styled({**style, "color": [color], "label": str(label)}, scatter_kw),
-                )
+            groups = [
+                (self.y == label, {"color": [color], "label": str(label)})
                 for label, color in zip(classes, class_colors(len(classes)), strict=True)
             ]
+        self.scatters_ = []
+        for rows, style in groups:
+            style |= {"s": self._marker_size(), "linewidth": 0}
+            style = styled("scatter", style, scatter_kw)
+            self.scatters_.append(self.ax_.scatter(*self.points[rows].T, **style))
         self.ax_.set(
             xlabel=self.axis_labels[0], ylabel=self.axis_labels[1], title=self._title()
         )

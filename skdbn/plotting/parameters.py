@@ -271,7 +271,7 @@ class GradientFlowDisplay:
             ("max", self.max_lines_, "--", "^"),
         ):
             style = {"linestyle": linestyle, "marker": marker, "color": color}
-            style = styled({"label": name + when, **style}, line_kw)
+            style = styled("plot", {"label": name + when, **style}, line_kw)
             lines += self.ax_.plot(table[over], table[f"{name}_abs"], **style)
 
     @classmethod
@@ -372,7 +372,7 @@ def _draw_outline(ax, table, time, color, stairs_kw):
     table = table.sort_values("left")
     edges = np.append(table["left"], table["right"].iloc[-1])
     density = table["count"] / (table["count"].sum() * np.diff(edges))
-    style = styled({"color": color, "label": str(time)}, stairs_kw)
+    style = styled("stairs", {"color": color, "label": str(time)}, stairs_kw)
     return ax.stairs(density, edges, **style)
 
 
