@@ -28,7 +28,6 @@ files.
 import os
 import time
 from copy import deepcopy
-from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -149,7 +148,15 @@ plt.show()
 # --------
 # :func:`~skdbn.plotting.animate` draws one frame for each snapshot, here of the map of the
 # test images, into a file. It begins where there is a code, with the last of the RBMs.
+# Fine-tuning spreads the code more than tenfold, so each map is in units of its spread.
+
+
+def draw(estimator, ax):
+    """Draw the map of some test images."""
+    code = estimator.transform(X_test[:1000])
+    code = (code - code.mean(axis=0)) / code.std(axis=0)
+    EmbeddingDisplay.from_predictions(code, y_test[:1000], ax=ax)
+
 
 code_so_far = [moment for moment in pretraining.snapshots_ if moment.task == "layer 4"]
-draw = partial(EmbeddingDisplay.from_estimator, X=X_test[:1000], y=y_test[:1000])
 animate([*code_so_far, *fine_tuning], draw, "code.gif", fps=4, figsize=(6, 6), dpi=80)

@@ -105,7 +105,8 @@ class OptimizerComparisonDisplay:
         self.ax_.set(xlabel=by, ylabel="training loss")
         if log_scale:
             self.ax_.set_yscale("log")
-        self.ax_.legend()
+        # Beside the axes, where no line runs through it.
+        self.ax_.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
         return self
 
     @classmethod
