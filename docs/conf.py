@@ -7,10 +7,6 @@ import matplotlib
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401, for the gallery
 
 import skdbn
-from skdbn._sklearn import DocumentedMixin
-
-# From the pages of the gallery, on which estimators are shown.
-DocumentedMixin._doc_link_template = "../api/generated/skdbn.{estimator_name}.html"
 
 matplotlib.use("agg")
 

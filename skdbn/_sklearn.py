@@ -39,20 +39,15 @@ __all__ = [
 class DocumentedMixin:
     """What an estimator shows in a notebook has the descriptions of its parameters.
 
-    scikit-learn shows them as texts of links. Only the site has pages to link to, and sets
-    the template; elsewhere the texts stay, without the links.
+    scikit-learn shows them beside links to a page, and not without. There is no page that a
+    notebook anywhere could link to, so the links are taken out again.
     """
 
-    _doc_link_module = "skdbn"
-    _doc_link_template = ""
-
     def _get_params_html(self, deep=True, doc_link=""):
-        params = super()._get_params_html(deep, doc_link or "#")
-        return params if doc_link else _unlinked(params)
+        return _unlinked(super()._get_params_html(deep, "#"))
 
     def _get_fitted_attr_html(self, doc_link=""):
-        attributes = super()._get_fitted_attr_html(doc_link or "#")
-        return attributes if doc_link else _unlinked(attributes)
+        return _unlinked(super()._get_fitted_attr_html("#"))
 
 
 def _unlinked(table):

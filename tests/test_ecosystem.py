@@ -2,7 +2,6 @@
 
 import pickle
 import re
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -35,7 +34,6 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
-from skdbn._sklearn import DocumentedMixin
 from skdbn.optimizers import SGD, Adam
 from skdbn.samplers import CD
 from skdbn.schedules import Ramp
@@ -669,14 +667,3 @@ def test_a_notebook_shows_what_the_parameters_mean(name):
     assert described(make_pipeline(fitted)) >= {"random_state", "n_features_in_"}
     # There is no page that a link could lead to from there.
     assert "href=" not in fitted._repr_html_()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_gallery_links_parameters_to_the_api(name, monkeypatch):
-    template = "../api/generated/skdbn.{estimator_name}.html"
-    conf = Path(__file__).parents[1] / "docs" / "conf.py"
-    assert f'DocumentedMixin._doc_link_template = "{template}"' in conf.read_text()
-    monkeypatch.setattr(DocumentedMixin, "_doc_link_template", template)
-    page = f"../api/generated/skdbn.{name}.html#:~:text=random_state"
-    assert f'href="{page}' in build(name)._repr_html_()
-    assert "random_state" in described(build(name))
