@@ -1,7 +1,7 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path[:0] = map(str, Path(__file__).parents[:2])  # for films, and for skdbn
 
 import matplotlib
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401, for the gallery
@@ -43,6 +43,7 @@ sphinx_gallery_conf = {
     # Links from the code to the API, and from the API to the examples.
     "doc_module": ("skdbn",),
     "reference_url": {"skdbn": None},
+    "image_scrapers": ("matplotlib", "films.scrape"),
     "backreferences_dir": "auto_examples/backreferences",
     "abort_on_example_error": True,
     "show_memory": False,

@@ -35,8 +35,13 @@ environment variable ``SKDBN_DATA`` names the folder of its files.
 # %%
 # The image of a five and the weights
 # -----------------------------------
+# MNIST comes in IDX files: two zeros, a code for the type of the numbers, how many
+# dimensions there are, the size of each, and the numbers. The digits of scikit-learn go
+# through such a file too, so that :func:`~skdbn.datasets.read_idx` is seen at work.
 
 import os
+import tempfile
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -44,7 +49,7 @@ from scipy.special import expit
 from sklearn.datasets import load_digits
 
 from skdbn import MLPRegressor
-from skdbn.datasets import load_mnist
+from skdbn.datasets import load_mnist, read_idx
 from skdbn.losses import SquaredError
 from skdbn.optimizers import SGD
 
@@ -54,7 +59,11 @@ if folder:
     X, y = X[:1000] / 255, y[:1000]
 else:
     X, y = load_digits(return_X_y=True)
-    X = X / 16
+    header = bytes([0, 0, 0x08, X.ndim]) + np.array(X.shape, ">u4").tobytes()
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "digits-idx2-ubyte"
+        path.write_bytes(header + X.astype(np.uint8).tobytes())
+        X = read_idx(path) / 16
 five = X[y == 5][:1].astype(np.float64)
 target = np.eye(10)[[5]]
 n_pixels, n_hidden, rate, n_steps = five.shape[1], 28, 0.25, 250

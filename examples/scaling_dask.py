@@ -7,7 +7,7 @@ one thread each than one process is, and what its rounds cost in accuracy.
 
 Run it with ``python examples/scaling_dask.py``. It takes the digits that come with
 scikit-learn, which are too few to gain anything, or MNIST if the environment variable
-``SKDBN_DATA`` names the folder of its files. It needs Dask (``pip install ".[dask]"``).
+``SKDBN_DATA`` names the folder of its files. It needs Dask (``pip install "skdbn[dask]"``).
 """
 
 import argparse

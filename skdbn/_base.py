@@ -290,7 +290,7 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         losses, n_before = getattr(self, "loss_curve_", []), 0
         if losses:
             n_before = self.n_evaluations_
-        monitor = Monitor(self, "loss", epochs=range(len(losses), len(losses) + 1))
+        monitor = Monitor(self, "loss", after=len(losses))
 
         def history():
             n_evaluations = n_before + problem.backprop.n_evaluations

@@ -6,6 +6,7 @@ They are what scikit-learn's own estimators are written with and have been stabl
 
 import copy
 import functools
+import re
 import sys
 
 import numpy as np
@@ -38,12 +39,22 @@ __all__ = [
 class DocumentedMixin:
     """What an estimator shows in a notebook has the descriptions of its parameters.
 
-    scikit-learn shows them where there is a link to a page. This one leads from the
-    gallery, on whose pages estimators are shown, to the API.
+    scikit-learn shows them beside links to a page, and not without. There is no page that a
+    notebook anywhere could link to, so the links are taken out again.
     """
 
-    _doc_link_module = "skdbn"
-    _doc_link_template = "../api/generated/skdbn.{estimator_name}.html"
+    def _get_params_html(self, deep=True, doc_link=""):
+        return _unlinked(super()._get_params_html(deep, "#"))
+
+    def _get_fitted_attr_html(self, doc_link=""):
+        return _unlinked(super()._get_fitted_attr_html("#"))
+
+
+def _unlinked(table):
+    """A table of parameters or attributes whose names lead nowhere."""
+    html = re.sub(r' href="#[^"]*"', "", table._html_repr())
+    table._html_repr = lambda: html
+    return table
 
 
 def check_sample_weight(sample_weight, X):

@@ -41,8 +41,9 @@ class Monitor:
         What the loss is called in a verbose line.
     name : str, default=None
         What the estimator is called in messages; None for its class.
-    epochs : range, default=None
-        The epochs to run; None for ``max_iter`` from the first.
+    after : int, default=None
+        Number of epochs of earlier calls of ``partial_fit``, to run one more; None for
+        ``max_iter`` from the first.
     patience : int, default=None
         Number of epochs without improvement by ``tol`` that are borne; None for all.
     tol : float or None, default=0.0
@@ -68,7 +69,7 @@ class Monitor:
         quantity,
         *,
         name=None,
-        epochs=None,
+        after=None,
         patience=None,
         tol=0.0,
         validate=None,
@@ -78,7 +79,9 @@ class Monitor:
     ):
         self.name = name or type(estimator).__name__
         self.max_iter = estimator.max_iter
-        self.epochs = range(self.max_iter) if epochs is None else epochs
+        self.epochs = range(self.max_iter) if after is None else range(after, after + 1)
+        # How often partial_fit will be called is not known.
+        self.total = self.max_iter if after is None else ""
         self.verbose = estimator.verbose
         self.quantity = quantity
         self.patience = patience
@@ -135,13 +138,14 @@ class Monitor:
 
     def where(self, epoch):
         """Name an epoch, for messages."""
-        return f"epoch {epoch + 1} of {self.max_iter} of {self.name}"
+        total = self.total and f" of {self.total}"
+        return f"epoch {epoch + 1}{total} of {self.name}"
 
     def _report(self, text):
         """Print the verbose line of an epoch."""
         if self.verbose:
-            done, total = self.epochs.start + len(self.losses), self.max_iter
-            epoch = f"{done:{len(str(total))}d}/{total}"
+            done, total = self.epochs.start + len(self.losses), str(self.total)
+            epoch = f"{done:{len(total)}d}" + (total and f"/{total}")
             seconds = time.perf_counter() - self._start
             print(f"[{self.name}] epoch {epoch}  {text}  {seconds:.1f} s", flush=True)
 

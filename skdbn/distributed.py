@@ -46,8 +46,9 @@ class DataParallel(MetaEstimatorMixin, VersionedEstimator):
     This is federated averaging [1]_ with all copies in each round, or local SGD [2]_.
 
     A task of Dask is one copy's pass over one block, a function of the parameters, the
-    block and a seed. No more than one block for each copy need be in memory at a time; and
-    when a worker is lost, Dask runs its tasks again elsewhere, with the same result.
+    block and a seed. No more than two blocks for each copy are in memory at a time, the
+    one in use and the next; and when a worker is lost, Dask runs its tasks again elsewhere,
+    with the same result.
 
     Parameters
     ----------

@@ -34,6 +34,7 @@ class Graph:
     Parameters
     ----------
     scope, container : objects of skl2onnx
+        What a converter is given: who names values, and where nodes go.
     dtype : {numpy.float32, numpy.float64}
         Of the values and the constants.
 
@@ -58,7 +59,9 @@ class Graph:
         Parameters
         ----------
         values : array-like
+            Numbers or strings.
         dtype : dtype, default=None
+            That of the constants; None for that of the graph.
 
         Returns
         -------

@@ -362,7 +362,7 @@ class RBM(
         else:
             self._initialize(task, data, sample_weight)
         self.reconstruction_errors_ = []
-        self._train(task, data, sample_weight, range(self.max_iter))
+        self._train(task, data, sample_weight)
         # Only partial_fit goes on with it; it is twice the size of the parameters.
         self._training_state_ = None
         return self
@@ -401,9 +401,7 @@ class RBM(
         task = Task.root(self, X, y, max_subtasks=1)
         if first:
             self._initialize(task, data, sample_weight)
-        n_done = len(self.reconstruction_errors_)
-        epochs = range(n_done, n_done + 1)
-        self._train(task, data, sample_weight, epochs, stopping=False)
+        self._train(task, data, sample_weight, after=len(self.reconstruction_errors_))
         return self
 
     def _check_data(self, X, sample_weight, reset):
@@ -473,10 +471,10 @@ class RBM(
         self._visible_mean_ = mean.astype(self.dtype)
         self._training_state_ = None
 
-    def _train(self, task, data, sample_weight, epochs, stopping=True):
+    def _train(self, task, data, sample_weight, after=None):
         """Run epochs from the fitted parameters and store the new ones."""
         problem = self._problem(data, sample_weight)
-        rows, monitor = self._monitor(problem, epochs, stopping)
+        rows, monitor = self._monitor(problem, after)
         history, generator = self.reconstruction_errors_, self.random_state_
 
         def attributes(array=np.copy, theta=None):
@@ -548,11 +546,11 @@ class RBM(
             )
         return self.center
 
-    def _monitor(self, problem, epochs, stopping):
+    def _monitor(self, problem, after):
         """The rows to train on, and what watches the training."""
         data, weights, energy = problem.data, problem.sample_weight, problem.energy
         rows, rule, options = problem.rows, self.early_stopping, {}
-        if stopping and rule:
+        if rule and after is None:
             rows, held_out = hold_out(self, rows, self.random_state_)
             gap = rule == "free_energy_gap"
             score = _minus_free_energy_gap if gap else _mean_pseudo_log_likelihood
@@ -571,7 +569,7 @@ class RBM(
             self,
             "reconstruction error",
             name=name,
-            epochs=epochs,
+            after=after,
             back_off=self.back_off,
             **options,
         )

@@ -56,12 +56,12 @@ def fuzz_path(tmp_path_factory):
     return tmp_path_factory.mktemp("fuzz") / "file"
 
 
-def peak_memory(path):
+def peak_memory(path, **limit):
     """The error of reading `path` and the most memory allocated by it."""
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match="Cannot read") as info:
-            read_idx(path)
+            read_idx(path, **limit)
         return info.value, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -295,6 +295,40 @@ def test_gzip_bomb(write):
     error, peak = peak_memory(bomb)
     assert "found more bytes of data, expected 10 by its header" in str(error)
     assert peak < 2 * MIB
+
+
+@pytest.mark.parametrize("pack", PACK.values(), ids=PACK.keys())
+def test_limit_of_the_memory(write, pack):
+    path = write(pack(idx_bytes(np.arange(6, dtype="i4").reshape(2, 3))))
+    for max_bytes in (24, None):
+        assert read_idx(path, max_bytes=max_bytes).tolist() == [[0, 1, 2], [3, 4, 5]]
+    message = (
+        r"found the announced sizes \(2, 3\) of int32, 24 bytes, expected at most "
+        "max_bytes=23. .* pass a larger max_bytes to read_idx, or None for no limit"
+    )
+    with pytest.raises(ValueError, match=message):
+        read_idx(path, max_bytes=23)
+    with pytest.raises(ValueError, match="max_bytes == -1, must be >= 0"):
+        read_idx(path, max_bytes=-1)
+    with pytest.raises(TypeError, match="max_bytes must be an instance of int"):
+        read_idx(path, max_bytes="1 GiB")
+
+
+def test_a_bomb_that_keeps_what_its_header_says_is_not_unpacked(write):
+    bomb = write(gzip.compress(idx_header(8, (64 * MIB,)) + bytes(64 * MIB)))
+    error, peak = peak_memory(bomb, max_bytes=MIB)
+    assert f"{64 * MIB} bytes, expected at most max_bytes={MIB}" in str(error)
+    assert peak < MIB
+
+
+def test_four_gibibytes_are_refused_unless_asked_for(write):
+    # 4 GiB of zeros fit into 4.2 MB: the sizes are not refused for the size of the file.
+    content = idx_header(8, (2**30, 5)) + random_array("u1", (6 * MIB,)).tobytes()
+    path = write(gzip.compress(content, compresslevel=0))
+    error, _ = peak_memory(path)
+    assert f"expected at most max_bytes={2**32}" in str(error)
+    error, _ = peak_memory(path, max_bytes=None)
+    assert f"found only {6 * MIB} bytes of data" in str(error)
 
 
 @pytest.mark.parametrize("pack", PACK.values(), ids=PACK.keys())

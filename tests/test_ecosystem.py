@@ -14,9 +14,11 @@ from _estimators import (
     NAMES,
     PRETRAINED,
     REGRESSORS,
+    ROWS,
     WITH_RBM,
     build,
     small_rbm,
+    target,
 )
 from scipy import sparse
 from sklearn.base import clone
@@ -206,6 +208,18 @@ def test_verbose_does_not_change_the_numbers(name, data, capsys):
     assert out.count(f"[{name}] epoch") == 3
     assert_same(loud, build(name).fit(X, y), X)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "StackedRBM"])
+def test_lines_of_partial_fit_count_on_without_a_total(name, data, capsys):
+    """Of max_iter=1 the second call is no epoch 2/1."""
+    X, y = data
+    model = build(name, verbose=True, max_iter=1)
+    classes = {"classes": [0, 1, 2]} if name in CLASSIFIERS else {}
+    for _ in range(3):
+        model.partial_fit(X, y, **classes)
+    lines = capsys.readouterr().out
+    assert re.findall(r"\] epoch +(\S+) ", lines)[-3:] == ["1", "2", "3"]
 
 
 # -- persistence ------------------------------------------------------------------------
@@ -639,11 +653,17 @@ def test_min_max_scaler_is_enough_for_binary_units(name):
 
 
 # -- notebooks --------------------------------------------------------------------------
+def described(estimator):
+    """The parameters and attributes whose descriptions a notebook shows."""
+    shown = estimator._repr_html_()
+    return {*re.findall(r"param-doc-description[^>]*>\s*(\w+): .*?<br><br>\w", shown)}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_shows_what_the_parameters_mean(name):
     estimator = build(name)
-    shown = estimator._repr_html_()
-    described = re.findall(r"param-doc-description[^>]*>\s*(\w+): .*?<br><br>\w", shown)
-    assert set(described) >= set(estimator.get_params(deep=False))
-    page = f"../api/generated/skdbn.{name}.html#:~:text=random_state"
-    assert f'href="{page}' in shown
+    assert described(estimator) >= set(estimator.get_params(deep=False))
+    fitted = estimator.fit(ROWS, target(name))
+    assert described(make_pipeline(fitted)) >= {"random_state", "n_features_in_"}
+    # There is no page that a link could lead to from there.
+    assert "href=" not in fitted._repr_html_()

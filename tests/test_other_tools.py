@@ -4,12 +4,15 @@ Those of packages that are not in the extra ``test`` have the marker ``tools``, 
 ``pytest`` leaves out by itself; ``pytest -m tools`` runs them.
 """
 
+import subprocess
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import sklearn
 from _estimators import CLASSIFIERS, small_rbm
+from PIL import Image
 from sklearn.base import clone
 from sklearn.ensemble import BaggingClassifier, VotingRegressor
 from sklearn.inspection import partial_dependence, permutation_importance
@@ -24,6 +27,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skdbn import RBM, DBNClassifier, DBNRegressor, MLPClassifier, MLPRegressor
+from skdbn.callbacks import Snapshot
+from skdbn.plotting import EmbeddingDisplay, animate
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*maximum number of iterations.*")
 
@@ -220,3 +225,54 @@ def test_mlflow(how, tmp_path):
         served = mlflow.pyfunc.load_model(str(tmp_path / "model"))
     np.testing.assert_array_equal(loaded.predict_proba(X), pipeline.predict_proba(X))
     np.testing.assert_array_equal(served.predict(X), pipeline.predict(X))
+
+
+@pytest.mark.tools
+@pytest.mark.filterwarnings("ignore:.*n_jobs value:UserWarning")
+def test_umap_is_displayed():
+    umap = pytest.importorskip("umap")
+    fitted = umap.UMAP(n_neighbors=10, random_state=0).fit(X)
+    display = EmbeddingDisplay.from_estimator(
+        fitted, X, y, samples=[0, 1], image_shape=(1, 5)
+    )
+    assert display.ax_.get_title().startswith("UMAP: 1-NN accuracy")
+    for label, scatter in enumerate(display.scatters_):
+        np.testing.assert_allclose(
+            scatter.get_offsets(), fitted.embedding_[y == label], rtol=1e-6
+        )
+    # It has a way back: two rows and their reconstructions.
+    assert display.images.shape == (2, 2, 1, 5)
+    np.testing.assert_array_equal(display.images[0, :, 0], X[:2])
+    assert np.abs(display.images[1] - display.images[0]).mean() < 0.2
+    plt.close("all")
+
+
+def gray_frames(path, ffmpeg, size):
+    """The frames of a film, decoded."""
+    command = [ffmpeg, "-i", path, "-f", "rawvideo", "-pix_fmt", "gray", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, *size)
+
+
+@pytest.mark.tools
+def test_films_as_mp4_are_those_as_gif(tmp_path, monkeypatch):
+    ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+    monkeypatch.setitem(plt.rcParams, "animation.ffmpeg_path", ffmpeg)
+    moments = [Snapshot(X[:, i : i + 2], "layer 1", i + 1, 0.5, 0.0) for i in range(3)]
+
+    def draw(points, ax):
+        EmbeddingDisplay.from_predictions(points, y, ax=ax)
+
+    paths = [
+        animate(moments, draw, tmp_path / name, fps=4, figsize=(4, 4), dpi=50, hold=0.5)
+        for name in ("film.mp4", "film.gif")
+    ]
+    frames = gray_frames(paths[0], ffmpeg, (200, 200))
+    assert len(frames) == 5  # the last one stays for two more
+    with Image.open(paths[1]) as film:
+        for i in range(3):
+            film.seek(i)
+            expected = np.asarray(film.convert("L"), dtype=float)
+            assert np.abs(frames[i] - expected).mean() < 3
+    assert np.abs(frames[2] - frames[1].astype(float)).mean() > 3
+    assert np.abs(frames[4] - frames[2].astype(float)).mean() < 1

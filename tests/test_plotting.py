@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections import namedtuple
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -37,6 +38,7 @@ from skdbn import (
     callbacks,
     plotting,
 )
+from skdbn.optimizers import SGD, SOLVERS
 from skdbn.plotting import (
     ActivationDisplay,
     ClassMeanDisplay,
@@ -223,6 +225,7 @@ def test_displays_draw_into_given_axes(fitted):
         kinds.add(type(display).__name__)
         assert display.figure_ is figure, name
         assert not left.has_data(), name
+        assert getattr(display, "bounding_ax_", None) in (None, right), name
         # Nothing but the left axes reaches into the left half.
         others = [ax for ax in figure.axes if ax is not left]
         assert all(ax.get_position().x0 >= 0.5 for ax in others), name
@@ -238,6 +241,65 @@ def test_displays_make_one_new_figure_each(fitted):
         display = draw()
         assert set(plt.get_fignums()) - before == {display.figure_.number}, name
         plt.close(display.figure_)
+
+
+# Our defaults have a colour, and lines a style and markers, under their full names.
+ALIASES = {"c": "red", "ls": ":", "lw": 3, "marker": "s"}
+
+
+@pytest.mark.parametrize(
+    ("name", "line_kw"),
+    [
+        ("gradient flow", ALIASES),
+        ("learning curve", ALIASES),
+        ("optimizers", ALIASES),
+        (
+            "gradient flow",
+            {"color": "red", "linestyle": ":", "linewidth": 3, "marker": "s"},
+        ),
+    ],
+)
+def test_lines_take_the_styles_of_matplotlib(fitted, name, line_kw):
+    display = draw_all(fitted)[name](line_kw=line_kw)
+    axes = [display.ax_, getattr(display, "score_ax_", None) or display.ax_]
+    lines = [line for ax in axes for line in ax.get_lines()]
+    assert lines
+    for line in lines:
+        assert line.get_color() == "red"
+        assert line.get_linestyle() == ":"
+        assert line.get_linewidth() == 3
+        assert line.get_marker() == "s"
+
+
+def test_scores_take_the_styles_of_matplotlib():
+    curve = ([1, 2], [0.5, 0.4])
+    display = LearningCurveDisplay({"loss": curve}, scores={"score": curve})
+    line = display.plot(line_kw={"c": "red", "ls": ":"}).lines_["score"]
+    assert (line.get_color(), line.get_linestyle()) == ("red", ":")
+
+
+def test_outlines_take_the_styles_of_matplotlib(fitted):
+    for name in ("pixels", "weights"):
+        drawn = draw_all(fitted)[name](stairs_kw={"ec": "red", "lw": 3}).stairs_
+        parts = drawn.values() if isinstance(drawn, dict) else [drawn]
+        for outline in chain.from_iterable(parts):
+            assert outline.get_edgecolor() == (1, 0, 0, 1)
+            assert outline.get_linewidth() == 3
+
+
+def test_points_take_the_styles_of_matplotlib():
+    points = np.random.default_rng(0).normal(size=(20, 2))
+    kw = {"c": "red", "lw": 3, "ec": "blue", "alpha": 1}
+    for labels in (None, np.arange(20) % 2):
+        display = EmbeddingDisplay.from_predictions(points, labels, scatter_kw=kw)
+        for scatter in display.scatters_:
+            np.testing.assert_array_equal(scatter.get_facecolors()[0], [1, 0, 0, 1])
+            np.testing.assert_array_equal(scatter.get_edgecolors()[0], [0, 0, 1, 1])
+            assert scatter.get_linewidths()[0] == 3
+    # A value for each point, on a scale of colours.
+    kw = {"c": points[:, 0], "cmap": "viridis"}
+    (scatter,) = EmbeddingDisplay.from_predictions(points, scatter_kw=kw).scatters_
+    np.testing.assert_array_equal(scatter.get_array(), points[:, 0])
 
 
 def test_several_panels_need_a_place_in_a_grid(fitted):
@@ -327,6 +389,7 @@ def test_embedding_without_classes(fitted):
     assert len(scatter.get_offsets()) == 150
     assert display.ax_.get_title() == "two numbers"
     assert display.ax_.get_legend() is None
+    assert display.bounding_ax_ is None
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "stack"])
@@ -343,6 +406,8 @@ def test_embedding_draws_chosen_rows_and_reconstructions(fitted, name):
     np.testing.assert_allclose(tiles(right, 1, 2), pairs[2:], rtol=1e-5)
     assert tick_labels(display.image_axes_[0].yaxis) == ["A", "B"]
     assert tick_labels(display.image_axes_[1].yaxis) == ["C"]
+    place = display.bounding_ax_.get_position()
+    assert place.x0 <= display.image_axes_[0].get_position().x0
     # Originals and reconstructions, left and right, have one scale.
     assert left.get_clim() == right.get_clim() == (X[rows].min(), X[rows].max())
 
@@ -885,6 +950,49 @@ def test_optimizers_are_compared_from_the_same_start():
         display.plot(by="epochs")
     with pytest.raises(ValueError, match="needs the seconds of each fit"):
         OptimizerComparisonDisplay({"adam": [1.0]}).plot(by="seconds")
+
+
+def test_all_optimizers_are_compared():
+    mlp = MLPClassifier((6,), max_iter=2, tol=None, random_state=0)
+    display = OptimizerComparisonDisplay.from_estimator(mlp, X, y)
+    assert list(display.lines_) == list(SOLVERS)
+    table = display.table
+    assert table.index.tolist() == list(SOLVERS)
+    assert table["iterations"].tolist() == [2] * len(SOLVERS)
+    assert table["seconds"].to_dict() == display.seconds
+    for solver, line in display.lines_.items():
+        losses = line.get_ydata()
+        assert table.loc[solver, "loss"] == losses[-1]
+        assert table.loc[solver, "smallest_loss"] == losses.min()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_optimizers_of_scikit_learn():
+    mlp = neural_network.MLPClassifier((6,), max_iter=2, random_state=0)
+    display = OptimizerComparisonDisplay.from_estimator(mlp, X, y)
+    assert list(display.lines_) == ["sgd", "adam"]
+    message = "MLPClassifier remembers no losses of its training with 'lbfgs'.* Leave"
+    with pytest.raises(ValueError, match=message):
+        OptimizerComparisonDisplay.from_estimator(mlp, X, y, solvers=["adam", "lbfgs"])
+
+
+def test_equal_optimizers_are_told_apart():
+    solvers = [SGD(momentum=0.5), "adam", SGD(momentum=0.5)]
+    display = OptimizerComparisonDisplay.from_estimator(
+        MLPClassifier((6,), **QUICK), X, y, solvers=solvers
+    )
+    assert list(display.losses) == ["SGD(momentum=0.5)", "adam", "SGD(momentum=0.5) (2)"]
+
+
+def test_an_optimizer_that_diverged_at_once_has_no_losses():
+    display = OptimizerComparisonDisplay({"sgd": [], "adam": [2.0, 1.0, 1.5]})
+    assert display.table.loc["adam"].tolist() == [3, 1.5, 1.0]
+    assert display.table.loc["sgd", "iterations"] == 0
+    assert display.table.loc["sgd", ["loss", "smallest_loss"]].isna().all()
+    display.seconds = {"sgd": 1.0, "adam": 3.0}
+    lines = display.plot(by="seconds").lines_
+    assert not len(lines["sgd"].get_xdata())
+    np.testing.assert_allclose(lines["adam"].get_xdata(), [1, 2, 3])
 
 
 # --- samples and data ---------------------------------------------------------------------

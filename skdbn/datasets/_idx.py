@@ -5,8 +5,10 @@ import math
 import os
 import stat
 import zlib
+from numbers import Integral
 
 import numpy as np
+from sklearn.utils import check_scalar
 
 _DTYPES = {
     0x08: np.dtype("u1"),
@@ -26,17 +28,21 @@ _MAX_DIMS = getattr(np, "MAXDIMS", 64)
 _FETCH_AGAIN = "The file is damaged or incomplete: download or copy it again."
 
 
-def read_idx(path):
+def read_idx(path, *, max_bytes=2**32):
     """Read an array from an IDX file, plain or compressed with gzip.
 
     Whether the file is compressed is decided by its first two bytes, not by its name.
     The memory used is bounded by the data that the file really holds, whatever sizes
-    its header announces.
+    its header announces, and by ``max_bytes``.
 
     Parameters
     ----------
     path : str or os.PathLike
         The file to read.
+    max_bytes : int or None, default=2**32
+        The most bytes that the array may take: a compressed file can hold a thousand
+        times its own size. The default, 4 GiB, is room for 5.4 million images like those
+        of MNIST. None for no limit.
 
     Returns
     -------
@@ -51,7 +57,8 @@ def read_idx(path):
     ValueError
         If the file is not a complete and valid IDX file: a wrong magic number, an
         unknown type code, more dimensions than NumPy supports, fewer or more data than
-        announced, or a damaged gzip stream.
+        announced, or a damaged gzip stream. Also if the array is larger than
+        ``max_bytes``.
 
     See Also
     --------
@@ -76,12 +83,15 @@ def read_idx(path):
            [4, 5, 6]], dtype=uint8)
     """
     path = os.fspath(path)
+    if max_bytes is not None:
+        check_scalar(max_bytes, "max_bytes", Integral, min_val=0)
     with open(path, "rb") as file:
         gzipped = file.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
         with gzip.GzipFile(fileobj=file) if gzipped else file as stream:
             try:
                 dtype, shape = _read_header(stream, path)
                 _check_announced_size(file, gzipped, dtype, shape, path)
+                _check_limit(max_bytes, dtype, shape, path)
                 data = _read_data(stream, math.prod(shape) * dtype.itemsize, path)
             except (gzip.BadGzipFile, EOFError, zlib.error) as error:
                 raise _invalid(
@@ -173,6 +183,19 @@ def _check_announced_size(file, gzipped, dtype, shape, path):
         raise _invalid(path, found, f"{announced} after unpacking", _FETCH_AGAIN)
     if not gzipped and expected != status.st_size:
         raise _invalid(path, f"{status.st_size} bytes", announced, _FETCH_AGAIN)
+
+
+def _check_limit(max_bytes, dtype, shape, path):
+    """Refuse an array that the caller does not want in memory."""
+    announced = math.prod(shape) * dtype.itemsize
+    if max_bytes is not None and announced > max_bytes:
+        raise _invalid(
+            path,
+            f"the announced sizes {shape} of {dtype.name}, {announced} bytes",
+            f"at most max_bytes={max_bytes}",
+            "If you trust the file and have the memory, pass a larger max_bytes to "
+            "read_idx, or None for no limit.",
+        )
 
 
 def _read_data(stream, n_bytes, path):

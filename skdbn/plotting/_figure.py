@@ -36,6 +36,20 @@ def panels_for(ax, display, shape, figsize=None, **ratios):
     return ax, place.subgridspec(*shape, **ratios).subplots(squeeze=False)
 
 
+def styled(method, defaults, given):
+    """Keyword arguments of a method of Axes: the user's, by any alias, before ours."""
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.collections import PathCollection
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import StepPatch
+
+    artists = {"plot": Line2D, "scatter": PathCollection, "stairs": StepPatch}
+    given = normalize_kwargs(given, artists[method])
+    if "c" in given:  # of scatter, beside the aliases of its artist
+        given.setdefault("color", None)
+    return defaults | given
+
+
 def class_colors(n_classes):
     """Colours that can be told apart, one for each class."""
     from matplotlib import colormaps

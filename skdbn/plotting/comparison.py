@@ -1,11 +1,18 @@
 """Several optimisers on one task."""
 
 import time
+from operator import add
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
 
-from ._figure import axes_for
+from .._base import BaseNetwork
+from ..optimizers import SOLVERS
+from ._figure import axes_for, styled
+
+# Those of scikit-learn's networks that keep a loss curve.
+_SOLVERS_OF_SCIKIT_LEARN = ("sgd", "adam")
 
 
 class OptimizerComparisonDisplay:
@@ -38,11 +45,31 @@ class OptimizerComparisonDisplay:
     ... )
     >>> list(display.lines_)
     ['sgd', 'adam']
+    >>> display.table["iterations"].to_dict()
+    {'sgd': 5, 'adam': 5}
     """
 
     def __init__(self, losses, *, seconds=None):
         self.losses = losses
         self.seconds = seconds
+
+    @property
+    def table(self):
+        """What the curves come to: a DataFrame with a row for each optimiser.
+
+        Its columns are the number of "iterations", the last "loss", the "smallest_loss"
+        and, where they are known, the "seconds" of the fit.
+        """
+        # A fit that diverged at once has no losses.
+        rows = [
+            (len(curve), [np.nan, *curve][-1], min(curve, default=np.nan))
+            for curve in self.losses.values()
+        ]
+        columns = ["iterations", "loss", "smallest_loss"]
+        table = pd.DataFrame(rows, index=list(self.losses), columns=columns)
+        if self.seconds is not None:
+            table["seconds"] = pd.Series(self.seconds)
+        return table
 
     def plot(self, *, ax=None, by="iterations", log_scale=True, line_kw=None):
         """Draw a line for each optimiser.
@@ -72,14 +99,14 @@ class OptimizerComparisonDisplay:
         for name, losses in self.losses.items():
             x = np.arange(1, len(losses) + 1)
             if by == "seconds":
-                x = x * (self.seconds[name] / len(losses))
-            (self.lines_[name],) = self.ax_.plot(
-                x, losses, **({"label": name} | (line_kw or {}))
-            )
+                x = x * (self.seconds[name] / max(len(losses), 1))
+            style = styled("plot", {"label": name}, line_kw)
+            (self.lines_[name],) = self.ax_.plot(x, losses, **style)
         self.ax_.set(xlabel=by, ylabel="training loss")
         if log_scale:
             self.ax_.set_yscale("log")
-        self.ax_.legend()
+        # Beside the axes, where no line runs through it.
+        self.ax_.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
         return self
 
     @classmethod
@@ -89,7 +116,7 @@ class OptimizerComparisonDisplay:
         X,
         y=None,
         *,
-        solvers=("sgd", "adagrad", "rmsprop", "adam"),
+        solvers=None,
         ax=None,
         by="iterations",
         log_scale=True,
@@ -106,8 +133,10 @@ class OptimizerComparisonDisplay:
             Rows to train on.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Their targets; not used by an autoencoder.
-        solvers : list of str or Optimizer, default=("sgd", "adagrad", "rmsprop", "adam")
-            Values of ``solver``.
+        solvers : list of str or Optimizer, default=None
+            Values of ``solver``; equal ones are told apart by numbers. None takes all by
+            name that note a loss for each iteration: every optimiser of this package, "sgd"
+            and "adam" of scikit-learn.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         by : {"iterations", "seconds"}, default="iterations"
@@ -124,18 +153,41 @@ class OptimizerComparisonDisplay:
         Raises
         ------
         ValueError
-            If the estimator has no parameter ``solver``, or a fit fails.
+            If the estimator has no parameter ``solver``, a fit fails, or a solver keeps no
+            ``loss_curve_``, as scikit-learn's "lbfgs".
 
         Notes
         -----
         Seconds are those of the whole fit, pretraining included; give pretrained networks
-        a stack that is frozen.
+        a stack that is frozen. An iteration of "lbfgs" is a step over all rows, of the
+        others an epoch of many steps; one of "cg" goes through the rows several times.
         """
+        if solvers is None:
+            ours = isinstance(estimator, BaseNetwork)
+            solvers = SOLVERS if ours else _SOLVERS_OF_SCIKIT_LEARN
         losses, seconds = {}, {}
-        for solver in solvers:
+        for name, solver in _named(solvers).items():
             fitted, start = clone(estimator).set_params(solver=solver), time.perf_counter()
             fitted.fit(X, y)
-            seconds[str(solver)] = time.perf_counter() - start
-            losses[str(solver)] = list(fitted.loss_curve_)
+            seconds[name] = time.perf_counter() - start
+            losses[name] = _curve(fitted, name)
         display = cls(losses, seconds=seconds)
         return display.plot(ax=ax, by=by, log_scale=log_scale, line_kw=line_kw)
+
+
+def _named(solvers):
+    """Solvers by their names, equal names with a number."""
+    names = [str(solver) for solver in solvers]
+    counts = [names[: i + 1].count(name) for i, name in enumerate(names)]
+    numbers = [f" ({n})" if n > 1 else "" for n in counts]
+    return dict(zip(map(add, names, numbers), solvers, strict=True))
+
+
+def _curve(fitted, name):
+    """The loss of each iteration of a fit."""
+    if not hasattr(fitted, "loss_curve_"):
+        raise ValueError(
+            f"{type(fitted).__name__} remembers no losses of its training with {name!r}: "
+            "it has no loss_curve_. Leave this one out of solvers."
+        )
+    return list(fitted.loss_curve_)

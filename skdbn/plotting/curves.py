@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ._figure import axes_for
+from ._figure import axes_for, styled
 from ._models import StackModel, last_step
 from .parameters import of_task
 
@@ -74,9 +74,8 @@ class LearningCurveDisplay:
         """
         self.ax_, self.score_ax_ = axes_for(ax, self), None
         self.figure_ = self.ax_.figure
-        style = line_kw or {}
         self.lines_ = {
-            name: self.ax_.plot(*curve, **({"label": name} | style))[0]
+            name: self.ax_.plot(*curve, **styled("plot", {"label": name}, line_kw))[0]
             for name, curve in self.losses.items()
         }
         self.ax_.set(xlabel="iteration", ylabel="loss")
@@ -86,8 +85,9 @@ class LearningCurveDisplay:
             self.score_ax_ = self.ax_.twinx()
             self.score_ax_.set_ylabel(self.score_name)
             for i, (name, curve) in enumerate(self.scores.items(), len(self.losses)):
-                kw = {"label": name, "color": f"C{i}", "linestyle": "--"} | style
-                self.lines_[name] = self.score_ax_.plot(*curve, **kw)[0]
+                style = {"label": name, "color": f"C{i}", "linestyle": "--"}
+                (line,) = self.score_ax_.plot(*curve, **styled("plot", style, line_kw))
+                self.lines_[name] = line
         # Below the axes, where no line of either can run through it.
         self.ax_.legend(
             handles=list(self.lines_.values()),

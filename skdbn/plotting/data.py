@@ -7,7 +7,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from ._figure import axes_for, class_colors, panels_for
+from ._figure import axes_for, class_colors, panels_for, styled
 from ._images import draw_grid, resolve_shape
 from ._models import dense
 
@@ -185,7 +185,9 @@ class PixelHistogramDisplay:
         colors = class_colors(len(self.shares))
         self.stairs_ = [
             self.ax_.stairs(
-                share, self.edges, **({"color": color, "label": name} | (stairs_kw or {}))
+                share,
+                self.edges,
+                **styled("stairs", {"color": color, "label": name}, stairs_kw),
             )
             for (name, share), color in zip(self.shares.items(), colors, strict=True)
         ]

@@ -5,7 +5,7 @@ from string import ascii_uppercase
 import numpy as np
 from sklearn.utils.validation import check_array, check_consistent_length
 
-from ._figure import axes_for, class_colors, panels_for
+from ._figure import axes_for, class_colors, panels_for, styled
 from ._images import draw_grid, resolve_shape
 from ._models import dense, last_step, take
 from ._points import check_classes, choose, in_the_plane, scores
@@ -45,6 +45,8 @@ class EmbeddingDisplay:
     ----------
     ax_ : matplotlib Axes
         The axes with the points.
+    bounding_ax_ : matplotlib Axes or None
+        The axes in whose place points and images are; None without ``samples``.
     figure_ : matplotlib Figure
     scatters_ : list of PathCollection
         The points of each class, in the order of the sorted labels.
@@ -105,17 +107,17 @@ class EmbeddingDisplay:
         -------
         display : EmbeddingDisplay
         """
-        self.image_axes_, self.images_ = [], []
+        self.bounding_ax_, self.image_axes_, self.images_ = None, [], []
         if self.images is None:
             ax = axes_for(ax, self, figsize=(6.4, 6.0))
         else:
             n_columns = len(self.images)
-            _, [[left, ax, right]] = panels_for(
+            self.bounding_ax_, [[left, ax, right]] = panels_for(
                 ax, self, (1, 3), (9.6, 6.0), width_ratios=[n_columns, 9, n_columns]
             )
             self._draw_images(left, right)
         self.ax_, self.figure_ = ax, ax.figure
-        self._draw_points(scatter_kw or {})
+        self._draw_points(scatter_kw)
         if legend and self.y is not None:
             ax.legend(
                 loc="upper center",
@@ -156,18 +158,18 @@ class EmbeddingDisplay:
 
     def _draw_points(self, scatter_kw):
         """Scatter the points class by class, and write what they are."""
-        style = {"s": self._marker_size(), "linewidths": 0} | scatter_kw
-        if self.y is None:
-            self.scatters_ = [self.ax_.scatter(*self.points.T, **style)]
-        else:
+        groups = [(slice(None), {})]
+        if self.y is not None:
             classes = np.unique(self.y)
-            self.scatters_ = [
-                self.ax_.scatter(
-                    *self.points[self.y == label].T,
-                    **({"color": [color], "label": str(label)} | style),
-                )
+            groups = [
+                (self.y == label, {"color": [color], "label": str(label)})
                 for label, color in zip(classes, class_colors(len(classes)), strict=True)
             ]
+        self.scatters_ = []
+        for rows, style in groups:
+            style |= {"s": self._marker_size(), "linewidth": 0}
+            style = styled("scatter", style, scatter_kw)
+            self.scatters_.append(self.ax_.scatter(*self.points[rows].T, **style))
         self.ax_.set(
             xlabel=self.axis_labels[0], ylabel=self.axis_labels[1], title=self._title()
         )

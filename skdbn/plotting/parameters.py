@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_X_y
 from .._base import BaseNetwork
 from .._batches import BLOCK_ROWS, Examples
 from .._network import Backprop
-from ._figure import axes_for, panels_for, shades, spread
+from ._figure import axes_for, panels_for, shades, spread, styled
 from ._models import NetworkModel, dense, last_step
 
 _PARAMETERS = ("weights", "biases")
@@ -243,7 +243,7 @@ class GradientFlowDisplay:
         layers = table["layer"].unique().tolist()
         draw = self._draw_over_layers if len(layers) > 1 else self._draw_over_time
         self.mean_lines_, self.max_lines_ = [], []
-        draw(table, n_times, line_kw or {})
+        draw(table, n_times, line_kw)
         means = table["mean_abs"].to_numpy()[-len(layers) :]
         self.ratio_ = float(means[0] / means[-1]) if means[-1] > 0 else float("nan")
         if len(layers) > 1:
@@ -261,22 +261,23 @@ class GradientFlowDisplay:
         moments = [moments[i] for i in spread(len(moments), n_times)]
         for (time, part), color in zip(moments, shades(len(moments)), strict=True):
             when = "" if len(moments) == 1 else f", iteration {time}"
-            self._draw_lines(part, "layer", when, {"color": color} | line_kw)
+            self._draw_lines(part, "layer", when, color, line_kw)
         self.ax_.set_xlabel("layer of weights, from the bottom")
 
     def _draw_over_time(self, table, n_times, line_kw):
         """Draw two lines for the only layer there is."""
-        self._draw_lines(table, "iteration", "", {"color": shades(1)[0]} | line_kw)
+        self._draw_lines(table, "iteration", "", shades(1)[0], line_kw)
         self.ax_.set_xlabel("iteration")
 
-    def _draw_lines(self, table, over, when, line_kw):
+    def _draw_lines(self, table, over, when, color, line_kw):
         """Draw the means and the largest values over a column."""
-        for name, lines, style in (
-            ("mean", self.mean_lines_, "-o"),
-            ("max", self.max_lines_, "--^"),
+        for name, lines, linestyle, marker in (
+            ("mean", self.mean_lines_, "-", "o"),
+            ("max", self.max_lines_, "--", "^"),
         ):
-            kw = {"label": name + when} | line_kw
-            lines += self.ax_.plot(table[over], table[f"{name}_abs"], style, **kw)
+            style = {"linestyle": linestyle, "marker": marker, "color": color}
+            style = styled("plot", {"label": name + when, **style}, line_kw)
+            lines += self.ax_.plot(table[over], table[f"{name}_abs"], **style)
 
     @classmethod
     def from_estimator(cls, estimator, X, y=None, *, ax=None, line_kw=None):
@@ -386,7 +387,7 @@ def _draw_outline(ax, table, time, color, stairs_kw):
     table = table.sort_values("left")
     edges = np.append(table["left"], table["right"].iloc[-1])
     density = table["count"] / (table["count"].sum() * np.diff(edges))
-    style = {"color": color, "label": str(time)} | (stairs_kw or {})
+    style = styled("stairs", {"color": color, "label": str(time)}, stairs_kw)
     return ax.stairs(density, edges, **style)
 
 
