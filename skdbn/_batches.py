@@ -190,7 +190,7 @@ def load_rows(X, rows, out):
 
 
 def dense_block(X, rows, dtype):
-    """A slice of rows of X (dense or CSR), aligned, in a dtype; a view of X where it can be."""
+    """A slice of rows of X (dense or CSR) in a dtype, aligned; where it can be, a view."""
     block = X[rows].toarray() if sparse.issparse(X) else X[rows]
     return np.require(block, dtype, "A")
 
