@@ -138,8 +138,8 @@ for name, params in starts.items():
 # -----------------
 # An RBM of the pixels and the ten indicators of the class together. To draw a digit of a
 # class, the indicators are held and the pixels drawn: one chain for each class, a line
-# each. The learning rate falls to zero: while the RBM still moves, its persistent chains run
-# ahead of it, and on MNIST every class was drawn as a one.
+# each. The learning rate falls to zero: while the RBM still moves, its persistent chains
+# run ahead of it, and on MNIST every class was drawn as a one.
 
 labels = np.eye(10, dtype=X.dtype)[y]
 falling = Ramp(0.03, 0.0, n_epochs=None)
