@@ -29,7 +29,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
-from skdbn.activations import LeakyRelu
+from skdbn.activations import LeakyReLU
 from skdbn.losses import SquaredError
 from skdbn.optimizers import LBFGS, SGD, Adam, Averaged, Clipped
 from skdbn.samplers import CD
@@ -474,7 +474,7 @@ OBJECTS = [
     ("DBNClassifier", {"rbm": RBM(momentum=2)}, "momentum", "RBM"),
     ("DBNClassifier", {"solver": Adam(beta_1=2)}, "beta_1", "Adam"),
     ("DBNClassifier", {"learning_rate": Ramp(start=-1)}, "start", "Ramp"),
-    ("MLPClassifier", {"activation": LeakyRelu(-1)}, "slope", "LeakyRelu"),
+    ("MLPClassifier", {"activation": LeakyReLU(-1)}, "slope", "LeakyReLU"),
     ("MLPClassifier", {"solver": Clipped(Adam(), 0)}, "max_norm", "Clipped"),
     ("MLPClassifier", {"solver": Clipped(LBFGS())}, "optimizer", "Clipped"),
     ("MLPClassifier", {"solver": Averaged(Adam(epsilon=0))}, "epsilon", "Adam"),
@@ -774,12 +774,12 @@ def test_warm_start_with_another_loss(name):
 
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
 def test_warm_start_from_another_start(name):
-    estimator = build(name, warm_start=True, activation=LeakyRelu()).fit(X, y)
+    estimator = build(name, warm_start=True, activation=LeakyReLU()).fit(X, y)
     assert estimator.fit(X, y).n_iter_ == 3
     init = ([c.copy() for c in estimator.coefs_], estimator.intercepts_)
     for change, match in (
-        ({"activation__slope": 0.5}, r"activation of the .*: LeakyRelu\(\), got .*0\.5"),
-        ({"activation": LeakyRelu(), "init": init}, "init was changed"),
+        ({"activation__slope": 0.5}, r"activation of the .*: LeakyReLU\(\), got .*0\.5"),
+        ({"activation": LeakyReLU(), "init": init}, "init was changed"),
     ):
         estimator.set_params(**change)
         for method in (estimator.fit, estimator.partial_fit):

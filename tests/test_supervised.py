@@ -33,7 +33,7 @@ from skdbn import (
     StackedRBM,
 )
 from skdbn._network_problem import NetworkProblem
-from skdbn.activations import LeakyRelu
+from skdbn.activations import LeakyReLU
 from skdbn.losses import BinaryLogLoss, LogLoss, Loss, PoissonLoss, SquaredError
 from skdbn.optimizers import SGD, Adam, Averaged
 from skdbn.schedules import Ramp
@@ -401,7 +401,7 @@ def test_losses_whose_outputs_are_no_probabilities(name):
 
 
 def test_a_fitted_network_does_not_change_with_the_parameters():
-    steep = build("MLPRegressor", activation=LeakyRelu(0.5), loss=SquaredError("logistic"))
+    steep = build("MLPRegressor", activation=LeakyReLU(0.5), loss=SquaredError("logistic"))
     y = X.mean(axis=1)
     before = steep.fit(X, y).predict(X)
     steep.set_params(activation__slope=0.1, loss__activation="identity")
@@ -409,10 +409,10 @@ def test_a_fitted_network_does_not_change_with_the_parameters():
 
 
 def test_an_activation_with_a_parameter():
-    pair = [build("MLPClassifier", activation=a) for a in (LeakyRelu(0.5), "leaky_relu")]
+    pair = [build("MLPClassifier", activation=a) for a in (LeakyReLU(0.5), "leaky_relu")]
     steep, shallow = (mlp.fit(X, LABELS).predict_proba(X) for mlp in pair)
     assert not np.allclose(steep, shallow)
-    expected = build("MLPClassifier", activation=LeakyRelu(1.0)).fit(X, LABELS)
+    expected = build("MLPClassifier", activation=LeakyReLU(1.0)).fit(X, LABELS)
     linear = build("MLPClassifier", activation="identity").fit(X, LABELS)
     np.testing.assert_allclose(
         expected.predict_proba(X), linear.predict_proba(X), rtol=1e-5
