@@ -475,7 +475,7 @@ OBJECTS = [
     ("DBNClassifier", {"solver": Adam(beta_1=2)}, "beta_1", "Adam"),
     ("DBNClassifier", {"learning_rate": Ramp(start=-1)}, "start", "Ramp"),
     ("MLPClassifier", {"activation": LeakyReLU(-1)}, "slope", "LeakyReLU"),
-    ("MLPClassifier", {"solver": Clipped(Adam(), 0)}, "max_norm", "Clipped"),
+    ("MLPClassifier", {"solver": Clipped(Adam(), 0)}, "clip_norm", "Clipped"),
     ("MLPClassifier", {"solver": Clipped(LBFGS())}, "optimizer", "Clipped"),
     ("MLPClassifier", {"solver": Averaged(Adam(epsilon=0))}, "epsilon", "Adam"),
     ("MLPClassifier", {"solver": Averaged(Adam(), decay=1)}, "decay", "Averaged"),

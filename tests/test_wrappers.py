@@ -35,10 +35,10 @@ def test_clipping_shortens_long_gradients():
 def test_clipping_at_infinity_changes_nothing(name, inner):
     y = target(name)
     plain = build(name, solver=inner).fit(X, y)
-    clipped = build(name, solver=Clipped(inner, max_norm=1e9)).fit(X, y)
+    clipped = build(name, solver=Clipped(inner, clip_norm=1e9)).fit(X, y)
     for a, b in zip(plain.coefs_, clipped.coefs_, strict=True):
         np.testing.assert_array_equal(a, b)
-    short = build(name, solver=Clipped(SGD(), max_norm=1e-9)).fit(X, y)
+    short = build(name, solver=Clipped(SGD(), clip_norm=1e-9)).fit(X, y)
     still = build(name, solver=SGD(), learning_rate=1e-30).fit(X, y)
     np.testing.assert_allclose(short.coefs_[0], still.coefs_[0], atol=1e-3)
 
