@@ -308,7 +308,7 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         rates, frozen = layer_schedules(self.learning_rate, solver, depth)
         size = self.batch_size
         if size == "auto":
-            size = self._auto_batch_size(len(rows))
+            size = solver.batch_size or self._auto_batch_size(len(rows))
         return NetworkProblem(
             network,
             data,

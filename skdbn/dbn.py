@@ -121,7 +121,8 @@ class DBNClassifier(_PretrainedStart, BaseNetworkClassifier):
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
-        Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100.
+        Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100; with
+        "cg" 1000, or all rows if they are fewer.
     learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
@@ -354,7 +355,8 @@ class DBNRegressor(_PretrainedStart, BaseNetworkRegressor):
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
-        Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100.
+        Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100; with
+        "cg" 1000, or all rows if they are fewer.
     learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where

@@ -148,7 +148,7 @@ class MLPClassifier(_GivenOrRandomStart, BaseNetworkClassifier):
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
-        Rows a step. "auto" is 200, or all rows if they are fewer.
+        Rows a step. "auto" is 200, with "cg" 1000, or all rows if they are fewer.
     learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
@@ -375,7 +375,7 @@ class MLPRegressor(_GivenOrRandomStart, BaseNetworkRegressor):
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
-        Rows a step. "auto" is 200, or all rows if they are fewer.
+        Rows a step. "auto" is 200, with "cg" 1000, or all rows if they are fewer.
     learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where

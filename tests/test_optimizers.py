@@ -8,6 +8,7 @@ from itertools import pairwise
 import _oracles as oracle
 import numpy as np
 import pytest
+from _estimators import NETWORKS, ROWS, build, target
 from scipy import optimize
 from scipy.special import log_softmax, softmax
 from sklearn.datasets import load_digits
@@ -19,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from skdbn import MLPClassifier
 from skdbn._batches import Examples
 from skdbn._network import Backprop, Network
+from skdbn._network_problem import NetworkProblem
 from skdbn._params import resolve
 from skdbn.optimizers import (
     LBFGS,
@@ -52,6 +54,43 @@ def test_every_solver_trains_a_classifier(name):
     assert scores[0] == scores[1]
     # The rates that these two are named with are for long training.
     assert scores[0] > (0.2 if name in ("adagrad", "adadelta") else 0.85)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_every_network_takes_every_solver(name, solver):
+    y = target(name)
+    by_name, by_object = (
+        build(name, solver=s, batch_size=60, max_iter=10, tol=1e-9).fit(ROWS, y)
+        for s in (solver, SOLVERS[solver]())
+    )
+    assert by_name.loss_curve_ == by_object.loss_curve_
+    assert by_name.loss_ < by_name.loss_curve_[0]
+    assert np.isfinite(by_name.transform(ROWS)).all()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_line_searches_have_large_batches(name, monkeypatch):
+    sizes, step = [], NetworkProblem.step
+
+    def spy(problem, rows, t):
+        sizes.append(len(rows))
+        return step(problem, rows, t)
+
+    monkeypatch.setattr(NetworkProblem, "step", spy)
+    many, y = np.tile(ROWS, (20, 1)), np.tile(target(name), 20)
+    for solver in ("cg", ConjugateGradient()):
+        build(name, solver=solver, max_iter=1).fit(many, y)
+    assert sizes == [1000, 200, 1000, 200]
+    sizes.clear()
+    build(name, solver="cg", max_iter=1).fit(ROWS, target(name))
+    build(name, solver="cg", max_iter=1, batch_size=30).fit(ROWS, target(name))
+    assert sizes == [60, 30, 30]
+    sizes.clear()
+    build(name, max_iter=1).fit(many, y)
+    assert max(sizes) <= 200
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,14 @@ class Optimizer(ABC, VersionedEstimator):
     ----------
     learning_rate : float
         What ``learning_rate="auto"`` means with this optimiser.
+    batch_size : int or None, default=None
+        What ``batch_size="auto"`` means, at most; None where the estimator has a say.
     work_space : tuple of str
         Names of what is in the state to be written over: nothing of it is needed later.
     """
 
     learning_rate: float
+    batch_size: int | None = None
     work_space: tuple = ()
 
     def init_state(self, theta):
@@ -93,6 +96,8 @@ class MiniBatchOptimizer(Optimizer):
 
 class LineSearchOptimizer(Optimizer):
     """An optimiser that evaluates the loss of each batch as often as it needs to."""
+
+    batch_size = 1000  # as in Hinton & Salakhutdinov (2006)
 
     @abstractmethod
     def search(self, objective, theta, gradient, state):

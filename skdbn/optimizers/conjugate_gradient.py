@@ -26,9 +26,10 @@ class ConjugateGradient(LineSearchOptimizer):
     :func:`scipy.optimize.line_search` on small networks.
 
     So Hinton and Salakhutdinov [1]_ fine-tuned their autoencoders: three line searches on
-    each batch of 1000 rows. As the loss of a batch is minimised with no regard for the
-    others, batches should be large. With all rows in one batch and many line searches it
-    is the method of the textbooks. ``learning_rate`` is not used.
+    each batch of 1000 rows, which is what ``batch_size="auto"`` means here. As the loss of
+    a batch is minimised with no regard for the others, batches should be large. With all
+    rows in one batch and many line searches it is the method of the textbooks.
+    ``learning_rate`` is not used.
 
     Parameters
     ----------
@@ -62,8 +63,7 @@ class ConjugateGradient(LineSearchOptimizer):
     --------
     >>> from skdbn import MLPClassifier
     >>> from skdbn.optimizers import ConjugateGradient
-    >>> mlp = MLPClassifier(solver=ConjugateGradient(n_line_searches=5), batch_size=1000)
-    >>> mlp.solver
+    >>> MLPClassifier(solver=ConjugateGradient(n_line_searches=5)).solver
     ConjugateGradient(n_line_searches=5)
     """
 
