@@ -415,14 +415,20 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         data = check_rows(self, X)
         return self._network().astype(output_dtype(data, self.dtype)), data
 
-    def _outputs(self, X, n_layers=None, link=True):
+    def _outputs(self, X, n_layers=None):
         """What ``Network.predict`` gives for rows X."""
         network, data = self._network_and_data(X)
         depth = len(network.coefs) if n_layers is None else n_layers
-        predict = partial(network.predict, n_layers=depth, link=link)
+        predict = partial(network.predict, n_layers=depth)
         return answer_blocks(
             predict, data, network.dtype, network.sizes[depth], multiplies=True
         )
+
+    def _pre_activations(self, X):
+        """What ``Network.pre_activations`` gives for rows X."""
+        network, data = self._network_and_data(X)
+        function, n_outputs = network.pre_activations, network.sizes[-1]
+        return answer_blocks(function, data, network.dtype, n_outputs, multiplies=True)
 
     @property
     def _n_features_out(self):

@@ -262,7 +262,7 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
             return self._outputs(X)
         if self.out_activation_ == "logistic" and not self._exclusive:
             # Each from the log-odds: 1 - p would lose what is below the rounding of 1.
-            log_odds = self._outputs(X, link=False)
+            log_odds = self._pre_activations(X)
             return expit(np.hstack([-log_odds, log_odds]))
         P = self._outputs(X)
         if not self._exclusive:

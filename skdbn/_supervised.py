@@ -1,6 +1,5 @@
 """Level 4: what networks that learn from targets are made of."""
 
-from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -97,9 +96,8 @@ class BaseSupervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetw
         return Examples(X, Y, sample_weight)
 
     def _evaluate(self, network, data):
-        predict = partial(network.predict, link=False)
-        n_outputs = data.Y.shape[1]
-        Z = map_blocks(predict, data.X, network.dtype, n_outputs, multiplies=True)
+        n_outputs, dtype = data.Y.shape[1], network.dtype
+        Z = map_blocks(network.pre_activations, data.X, dtype, n_outputs, multiplies=True)
         loss = np.average(network.losses(Z, data.Y), weights=data.weight)
         return self._score_outputs(network.outputs(Z), data.Y, data.weight), loss
 

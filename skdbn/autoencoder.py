@@ -1,6 +1,5 @@
 """Deep belief network autoencoders."""
 
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -430,10 +429,8 @@ class DBNAutoencoder(
             resolve(self.loss, LOSSES).check_targets(data.Y)
 
     def _evaluate(self, network, data):
-        predict = partial(network.predict, link=False)
-
         def errors_and_losses(block):
-            Z = predict(block)
+            Z = network.pre_activations(block)
             errors = np.square(network.outputs(Z) - block).mean(axis=1)
             return np.column_stack([errors, network.losses(Z, block)])
 
