@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._batches import (
+    BLOCK_ROWS,
     answer_blocks,
     auto_batch_size,
     check_rows,
@@ -272,7 +273,7 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
             return history_of(monitor, validation)
 
         attributes = describe(problem, history)
-        if problem.full_batch:
+        if self._full_batch:
             run_full_batch(problem, monitor, task, attributes)
         else:
             shuffling = random_state if self.shuffle else None
@@ -309,21 +310,27 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         size = self.batch_size
         if size == "auto":
             size = solver.batch_size or self._auto_batch_size(len(rows))
-        return NetworkProblem(
+        size = min(len(rows), BLOCK_ROWS if self._full_batch else size)
+        backprop = Backprop(
             network,
+            size,
+            self.alpha,
+            self.dtype,
+            l1_ratio=self.l1_ratio,
+            noise=self._noise(depth, random_state),
+            apart=len(rates) > 1,
+        )
+        return NetworkProblem(
+            backprop,
             data,
             rows,
             solver,
             learning_rates=rates,
             frozen=frozen,
             head_max_iter=self.head_max_iter,
-            alpha=self.alpha,
-            l1_ratio=self.l1_ratio,
             max_norm=self.max_norm,
-            noise=self._noise(depth, random_state),
-            batch_size=min(len(rows), size),
+            batch_size=size,
             max_iter=self.max_iter,
-            dtype=self.dtype,
             state=state,
         )
 
