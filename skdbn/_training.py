@@ -210,7 +210,8 @@ class _Loop:
         self.shuffling = shuffling
         self.monitor = monitor
         self.batches = list(gen_batches(len(rows), problem.batch_size))
-        self.finite = problem.theta.copy()
+        # The last healthy solution, which is what was shown and scored.
+        self.finite = problem.solution.copy()
         self.limit = None
         self.n_back_offs = _MOST_BACK_OFFS if monitor.back_off else 0
         self.stopped = False
@@ -230,7 +231,7 @@ class _Loop:
                 self.limit = _EXPLODED * max(first, 1.0)
             loss = sum(losses) / len(self.rows)
             if np.isfinite(loss) and loss <= self.limit and self.problem.is_sound():
-                self.finite[:] = self.problem.theta
+                self.finite[:] = self.problem.solution
                 return loss
             self.problem.restore(self.finite)
             rate = self.problem.learning_rate(epoch, self.monitor.max_iter)
@@ -265,7 +266,7 @@ class _Loop:
         if drawn is not None:
             self.shuffling.set_state(drawn)
         vars(self).update(state)
-        self.finite[:] = self.problem.theta
+        self.finite[:] = self.problem.solution
 
 
 def run_full_batch(problem, monitor, task, attributes):
