@@ -17,7 +17,7 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 
-from skdbn import MLPClassifier
+from skdbn import MLPClassifier, _threads
 from skdbn._batches import Examples
 from skdbn._network import Backprop, Network
 from skdbn._network_problem import NetworkProblem
@@ -655,7 +655,7 @@ def test_conjugate_gradients_work_on_pieces_of_large_parameters(monkeypatch):
         return theta
 
     whole = minimize()
-    monkeypatch.setattr(conjugate_gradient, "_LEAST_PIECE", 100)
+    monkeypatch.setattr(_threads, "_LEAST_PARAMETERS", 100)
     with threadpool_limits(1, user_api="blas"):
         expected = minimize()
     with threadpool_limits(4, user_api="blas"):

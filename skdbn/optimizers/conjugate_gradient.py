@@ -7,12 +7,11 @@ import numpy as np
 
 from .._kernels import kernel
 from .._sklearn import Interval
-from .._threads import share, split
+from .._threads import share_parameters
 from ._base import LineSearchOptimizer
 from ._line_search import Point, strong_wolfe
 
 _DECREASE = 0.5  # of ``curvature``: the part of the slope that the loss must go down by
-_LEAST_PIECE = 2**18  # of the parameters, for a thread of its own
 _GROWTH = 10.0  # the most that the first trial grows from one line search to the next
 
 
@@ -195,7 +194,7 @@ class _Descent:
         def run(where):
             return kernel(*(array[where] for array in arrays), *numbers)
 
-        return sum(share(run, split(self.theta.size, _LEAST_PIECE)))
+        return sum(share_parameters(run, self.theta.size))
 
 
 # Sums are float64, whatever the arrays are: millions of terms go into a slope, and the
