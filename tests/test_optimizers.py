@@ -205,6 +205,26 @@ def test_momentum_may_be_a_schedule():
     assert theta == 1.5
 
 
+def test_momentum_of_rmsprop_may_be_a_schedule():
+    momentum, theta = Recorder(), np.array([1.0])
+    optimizer = RMSprop(rho=0.75, momentum=momentum, epsilon=1e-300)
+    resolve(optimizer, SOLVERS)
+    state = {"n_steps": 1, "square": np.zeros(1), "velocity": np.array([8.0])}
+    optimizer.step(theta, np.array([3.0]), state, 0.5, 1.0, 4)
+    assert momentum.calls == [(1.0, 4)]
+    np.testing.assert_allclose(state["velocity"], 8 * 0.25 + 0.5 / np.sqrt(0.25))
+    np.testing.assert_allclose(theta, 1 - state["velocity"])
+
+
+@pytest.mark.parametrize("solver", [SGD, RMSprop])
+def test_momentum_that_a_schedule_takes_too_far(solver):
+    optimizer, theta = solver(momentum=Ramp(0.5, 1.0, n_epochs=2)), np.ones(1)
+    state = optimizer.init_state(theta)
+    optimizer.step(theta, np.ones(1), state, 0.5, 1.0, 4)
+    with pytest.raises(ValueError, match=r"in \[0, 1\), but Ramp.* gives 1 at epoch 2"):
+        optimizer.step(theta, np.ones(1), state, 0.5, 2.0, 4)
+
+
 @DTYPES
 def test_adamw_is_adam_and_decay(dtype):
     rng = np.random.RandomState(0)

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from .._versioned import VersionedEstimator
+from ..schedules import Schedule
 
 
 class Optimizer(ABC, VersionedEstimator):
@@ -92,6 +93,17 @@ class MiniBatchOptimizer(Optimizer):
         self.limit(gradient)
         self.descend(theta, gradient, state, slice(None), decay, numbers)
         self.finish(theta, state, t)
+
+
+def momentum_at(momentum, t, max_iter):
+    """A momentum, or what a schedule of it gives, at time t in epochs."""
+    now = momentum(t, max_iter) if isinstance(momentum, Schedule) else momentum
+    if not 0 <= now < 1:
+        raise ValueError(
+            f"momentum must be in [0, 1), but {momentum!r} gives {now:g} at epoch {t:g}. "
+            "Use a schedule that stays below 1."
+        )
+    return now
 
 
 class LineSearchOptimizer(Optimizer):
