@@ -378,6 +378,25 @@ def test_targets_that_a_loss_cannot_have(loss, y, match):
         build("MLPRegressor", loss=loss).fit(X, y)
 
 
+@pytest.mark.parametrize("loss", ["binary_log_loss", "poisson", "log_loss"])
+def test_targets_of_a_loss_may_be_rounded(loss):
+    """As MinMaxScaler rounds what it scales to [0, 1]."""
+    y = np.where(X[:, :2] > 0.5, 1 + 1e-7, -1e-7)
+    assert np.isfinite(build("MLPRegressor", loss=loss).fit(X, y).loss_)
+    autoencoder = build("DBNAutoencoder", visible="gaussian", loss=loss)
+    assert np.isfinite(autoencoder.fit(y).loss_)
+    with pytest.raises(ValueError, match="but they range from -1e-05 to"):
+        build("MLPRegressor", loss=loss).fit(X, np.where(y > 0, y, -1e-5))
+
+
+def test_targets_of_an_autoencoder_are_no_y():
+    for loss, rows in (("poisson", X - 0.5), ("log_loss", X[:, :1])):
+        autoencoder = build("DBNAutoencoder", visible="gaussian", loss=loss)
+        with pytest.raises(ValueError, match="targets") as caught:
+            autoencoder.fit(rows)
+        assert " y " not in str(caught.value)
+
+
 def test_a_softmax_of_one_output_is_refused():
     with pytest.raises(ValueError, match="two classes have one output"):
         build("MLPClassifier", loss=LogLoss()).fit(X, LABELS > 0)
