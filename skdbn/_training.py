@@ -59,8 +59,16 @@ class Monitor:
         Whether to go on after divergence with a smaller learning rate.
     """
 
-    # What changes from epoch to epoch.
-    _changing = ("losses", "scores", "held_out_losses", "best", "best_theta", "waited")
+    # What changes from epoch to epoch, and at the end.
+    _changing = (
+        "losses",
+        "scores",
+        "held_out_losses",
+        "best",
+        "best_theta",
+        "waited",
+        "final_loss",
+    )
 
     def __init__(
         self,
@@ -90,6 +98,7 @@ class Monitor:
         self.losses = []
         self.scores = []
         self.held_out_losses = []
+        self.final_loss = np.nan  # where an optimiser of all rows ended
         self.best = -np.inf
         self.best_theta = None
         self.waited = 0
@@ -288,8 +297,10 @@ def run_full_batch(problem, monitor, task, attributes):
         problem.restore(start)
         advice = "the start was restored. Use solver='adam'"
         _warn_diverged(monitor.name, len(monitor.losses), advice)
-    elif not converged:
-        monitor.not_converged()
+    else:
+        monitor.final_loss = loss
+        if not converged:
+            monitor.not_converged()
     if not interruption.requested:
         task.keep(parts, f"the end of {monitor.name}", final=True)
 

@@ -782,6 +782,17 @@ def test_lbfgs_tells_that_no_step_goes_down():
     assert LBFGS().minimize(downhill, theta, 100, 1e-8, lambda loss: True)[0]  # no warning
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_lbfgs_that_has_converged_before_it_begins(name):
+    y = target(name)
+    fitted = build(name, solver="lbfgs", tol=1e9, alpha=0.1).fit(ROWS, y)
+    assert (fitted.n_iter_, fitted.loss_curve_) == (0, [])
+    start = build(name, solver="sgd", learning_rate=1e-30, alpha=0.1, batch_size=60)
+    with pytest.warns(ConvergenceWarning):
+        start.set_params(max_iter=1, tol=1e-4).fit(ROWS, y)
+    assert fitted.loss_ == fitted.best_loss_ == pytest.approx(start.loss_, rel=1e-6)
+
+
 def test_work_space_of_conjugate_gradients_is_not_kept():
     X, y = load_digits(return_X_y=True)
     mlp = MLPClassifier((20,), solver="cg", batch_size=500, random_state=0)
