@@ -24,7 +24,7 @@ from ._network import Backprop, Network
 from ._network_history import Validation, describe, history_of
 from ._network_problem import NAMED_RATES, NetworkProblem, layer_schedules
 from ._noise import Dropout, GaussianNoise, Noise
-from ._params import named, resolve
+from ._params import named, resolve, same_params
 from ._random import Stream
 from ._sklearn import DocumentedMixin, Interval, Options, StrOptions, fit_method
 from ._tasks import Task
@@ -180,7 +180,9 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
     def _remember(self, network):
         """Store what predictions need, lest later changes of parameters change them."""
         self._architecture_ = (clone(network.activations), clone(network.loss))
-        self._kept_params_ = {name: repr(getattr(self, name)) for name in self._kept_params}
+        self._kept_params_ = clone(
+            {name: getattr(self, name) for name in self._kept_params}, safe=False
+        )
         self._hidden_sizes_ = layer_sizes(self.hidden_layer_sizes)
         self.n_outputs_ = network.sizes[-1]
         self.out_activation_ = network.loss.activation
@@ -226,13 +228,13 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
 
     def _check_kept(self, sizes):
         """Raise where a warm start would be that of another network."""
-        now = {name: repr(getattr(self, name)) for name in self._kept_params}
+        now = {name: getattr(self, name) for name in self._kept_params}
         before = {"hidden_layer_sizes": tuple(self._hidden_sizes_), **self._kept_params_}
         for name, value in {"hidden_layer_sizes": tuple(sizes), **now}.items():
-            if value != before[name]:
+            if not same_params(value, before[name]):
                 raise ValueError(
                     f"warm_start=True needs the {name} of the previous fit, and so does "
-                    f"partial_fit: {before[name]}, got {value}. Use fit with "
+                    f"partial_fit: {before[name]!r}, got {value!r}. Use fit with "
                     "warm_start=False to start anew."
                 )
 

@@ -31,7 +31,7 @@ from ._energy import Energy
 from ._energy_problem import EnergyProblem
 from ._estimates import ESTIMATES, Estimate, ScoreMixin
 from ._generation import GenerationMixin
-from ._params import named, resolve
+from ._params import named, resolve, same_params
 from ._penalties import Penalty
 from ._sklearn import (
     DocumentedMixin,
@@ -435,7 +435,7 @@ class RBM(
     def _check_unchanged(self):
         """Raise where the parameters of an RBM that goes on are not those it began with."""
         n_fitted, units = self._n_features_out, self._resolve_units()
-        if self.n_components != n_fitted or repr(units) != repr(self._units_):
+        if self.n_components != n_fitted or not same_params(units, self._units_):
             raise ValueError(
                 f"This RBM was fitted with n_components={n_fitted} and units "
                 f"{self._units_}, and cannot go on with n_components={self.n_components} "
