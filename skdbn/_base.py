@@ -122,18 +122,18 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         data = self._check_data(X, y, sample_weight, reset=not keep)
         origin = (X, y, sample_weight, held_out, X_unlabeled, self.coefs_ if keep else None)
         held_out = self._check_held_out(*held_out)
-        rows = data
         if X_unlabeled is not None:
-            rows = with_more_rows(data, check_rows(self, X_unlabeled))
-        self._check_before_pretraining(data, rows, held_out, keep)
+            with told_of("X_unlabeled"):
+                X_unlabeled = check_rows(self, X_unlabeled)
+        self._check_before_pretraining(data, X_unlabeled, held_out, keep)
         max_subtasks = self._max_subtasks(self.max_iter)
         task = Task.root(self, X, y, max_subtasks, origin=origin)
         random_state = task.begin_random(check_random_state(self.random_state))
-        network = (
-            self._network()
-            if keep
-            else self._start(task, rows, data.Y.shape[1], random_state)
-        )
+        if keep:
+            network = self._network()
+        else:
+            rows = data if X_unlabeled is None else with_more_rows(data, X_unlabeled)
+            network = self._start(task, rows, data.Y.shape[1], random_state)
         self._remember(network)
         training = self._training_task(task, self.max_iter)
         attributes = self._train(training, network, data, held_out, random_state)
@@ -151,7 +151,7 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
             )
         first = not hasattr(self, "coefs_")
         data = self._check_data(X, y, sample_weight, reset=first, **known)
-        self._check_before_pretraining(data, data, None, not first)
+        self._check_before_pretraining(data, None, None, not first)
         state = None if first else self._partial_state_
         # One stream of random numbers for all calls.
         random_state = state[0] if state else check_random_state(self.random_state)
@@ -207,14 +207,14 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         if X is None or y is None:
             given, missing = ("y_val", "X_val") if X is None else ("X_val", "y_val")
             raise ValueError(f"{given} is given without {missing}. Give both or neither.")
-        with told_of_validation_set():
+        with told_of("the validation set, X_val"):
             return self._check_validation_data(X, y, sample_weight)
 
     def _check_validation_data(self, X, y, sample_weight):
         """Validate rows of a validation set, after those to train on, as Examples."""
         return self._check_data(X, y, sample_weight, reset=False)
 
-    def _check_before_pretraining(self, data, rows, held_out, keep):
+    def _check_before_pretraining(self, data, X_unlabeled, held_out, keep):
         """Raise now what would be raised after the hours of pretraining, or not at all."""
         solver = resolve(self.solver, SOLVERS)
         sizes = layer_sizes(self.hidden_layer_sizes)
@@ -482,12 +482,12 @@ def _activations(network, data):
 
 
 @contextmanager
-def told_of_validation_set():
-    """Say of errors that they are about the validation set."""
+def told_of(rows):
+    """Say of errors which rows they are about, where those are not X."""
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"In the validation set, X_val and y_val: {error}") from error
+        raise ValueError(f"In {rows}: {error}") from error
 
 
 def layer_sizes(hidden_layer_sizes):

@@ -13,7 +13,7 @@ from ._base import (
     glorot_layer,
     layer_sizes,
     makes_steps,
-    told_of_validation_set,
+    told_of,
 )
 from ._batches import (
     Examples,
@@ -399,13 +399,13 @@ class DBNAutoencoder(
         prototypes[-1].set_params(hidden=code)
         return prototypes
 
-    def _check_before_pretraining(self, data, rows, held_out, keep):
-        super()._check_before_pretraining(data, rows, held_out, keep)
+    def _check_before_pretraining(self, data, X_unlabeled, held_out, keep):
+        super()._check_before_pretraining(data, X_unlabeled, held_out, keep)
         self._check_reconstructed(data)
         if held_out is not None:
             frozen = isinstance(self.rbm, FrozenEstimator)
             rbms = self.rbm.estimator if frozen else self._prototypes()
-            with told_of_validation_set():
+            with told_of("the validation set, X_val"):
                 check_visible_data(self, held_out.X, rbms[0])
                 self._check_reconstructed(held_out)
         if not isinstance(self.rbm, FrozenEstimator):

@@ -45,7 +45,8 @@ class _PretrainedStart(PretrainedMixin):
         X_unlabeled : {array-like, sparse matrix} of shape (n_unlabeled, n_features), \
                 default=None
             More rows to pretrain on, whose targets nobody knows, of weight 1 each. They
-            are put below X, which takes memory for both.
+            are put below X, which takes memory for both. A ``warm_start`` that goes on
+            from an earlier fit does not pretrain, and makes no use of them.
 
         Returns
         -------
