@@ -85,12 +85,17 @@ def _encoder_of(estimator):
 
 def _arrays_of(init):
     """Two lists of arrays of numbers, weights and biases."""
-    if len(init) != 2 or len(init[0]) != len(init[1]):
+    sizes = [len(part) if isinstance(part, (list, tuple)) else None for part in init]
+    if len(init) != 2 or None in sizes or sizes[0] != sizes[1]:
+        found = [type(part).__name__ for part in init] if None in sizes else sizes
         raise ValueError(
-            "init must be a pair of lists, weights and biases, one of each for each layer, "
-            f"got {[len(part) for part in init]} arrays."
+            "init must be a pair of lists, weights and biases, with one array of each for "
+            f"each layer, got {found}. Use init=(coefs, intercepts)."
         )
-    coefs, intercepts = ([np.asarray(a, dtype=float) for a in part] for part in init)
+    try:
+        coefs, intercepts = ([np.asarray(a, dtype=float) for a in part] for part in init)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"init must hold arrays of numbers: {error}.") from error
     if not all(np.isfinite(a).all() for a in (*coefs, *intercepts)):
         raise ValueError("init holds weights or biases that are NaN or infinite.")
     return coefs, intercepts

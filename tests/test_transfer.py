@@ -214,7 +214,13 @@ def test_start_weights_that_are_given():
     [
         (FrozenEstimator(LogisticRegression()), TypeError, "must hold a fitted StackedRBM"),
         (([np.ones((5, 4))],), ValueError, "a pair of lists"),
-        (([np.ones((5, 4))], []), ValueError, r"one of each .* got \[1, 0\] arrays"),
+        (([np.ones((5, 4))], []), ValueError, r"one array of each .* got \[1, 0\]\. Use"),
+        ((1, 2), ValueError, r"a pair of lists.* got \['int', 'int'\]"),
+        ((1, 2, 3), ValueError, r"a pair of lists.* got \['int', 'int', 'int'\]"),
+        ((), ValueError, r"a pair of lists.* got \[\]"),
+        ((np.ones((5, 4)), np.ones(4)), ValueError, r"got \['ndarray', 'ndarray'\]"),
+        (([{}], [np.ones(4)]), ValueError, "init must hold arrays of numbers: float"),
+        ((["a"], [np.ones(4)]), ValueError, "init must hold arrays of numbers: could"),
         (
             ([np.ones((4, 4))], [np.ones(4)]),
             ValueError,
