@@ -20,6 +20,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, log_loss, r2_score
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.class_weight import compute_sample_weight
@@ -488,8 +489,11 @@ def test_partial_fit_of_classifiers():
     np.testing.assert_array_equal(mlp.predict_proba(X), before)
     with pytest.raises(ValueError, match="class_weight='balanced' needs all labels"):
         build("MLPClassifier", class_weight="balanced").partial_fit(X, LABELS, [0, 1, 2])
-    sets = build("MLPClassifier").partial_fit(X, (X > 0.5).astype(int))
-    assert sets.predict(X).shape == (60, 5)
+    sets = (X > 0.5).astype(int)
+    assert build("MLPClassifier").partial_fit(X, sets).predict(X).shape == (60, 5)
+    some = ["balanced", *[{0: 1, 1: 2}] * 4]
+    with pytest.raises(ValueError, match="class_weight='balanced' needs all labels"):
+        build("MLPClassifier", class_weight=some).partial_fit(X, sets)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -680,6 +684,21 @@ def test_a_validation_set_that_an_autoencoder_cannot_have():
     stack = StackedRBM((4, 2), rbm=small_rbm(), random_state=0).fit(X)
     with pytest.raises(ValueError, match=r"In the validation set.*need data in \[0, 1\]"):
         build("DBNAutoencoder", rbm=FrozenEstimator(stack)).fit(X, X_val=2 * X)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 12])
+def test_held_out_rows_are_stratified(n_classes):
+    """In one column, of which scikit-learn makes the same as of a matrix."""
+    y, rows = np.random.RandomState(0).randint(0, n_classes, 300), np.arange(290)
+    mlp = build("MLPClassifier").fit(np.arange(300)[:, None], y)
+    targets = mlp._check_targets(y, reset=False)
+    assert mlp._stratify(targets, rows).shape == (290,)
+    found = mlp._split(targets, rows, np.random.RandomState(0))
+    expected = train_test_split(
+        rows, test_size=0.1, random_state=0, stratify=y[:290, np.newaxis]
+    )
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("tol", [None, 0.0])
