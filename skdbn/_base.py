@@ -126,6 +126,7 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
             with told_of("X_unlabeled"):
                 X_unlabeled = check_rows(self, X_unlabeled)
         self._check_before_pretraining(data, X_unlabeled, held_out, keep)
+        self._check_patience()
         max_subtasks = self._max_subtasks(self.max_iter)
         task = Task.root(self, X, y, max_subtasks, origin=origin)
         random_state = task.begin_random(check_random_state(self.random_state))
@@ -250,24 +251,40 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
                     f"Use such a solver, or leave {name} out."
                 )
 
+    def _check_patience(self):
+        """Raise where a learning rate waits for something that cannot happen."""
+        solver = resolve(self.solver, SOLVERS)
+        depth = self._depth(layer_sizes(self.hidden_layer_sizes))
+        rates, _ = layer_schedules(self.learning_rate, solver, depth)
+        adaptive = any(rate.lowered() for rate in rates)
+        if adaptive and isinstance(solver, MiniBatchOptimizer) and not self._is_patient:
+            raise ValueError(
+                f"learning_rate={self.learning_rate!r} is lowered where training no longer "
+                "improves by tol, but tol is None. Set tol, such as tol=1e-4, or use "
+                "early_stopping=True."
+            )
+
+    @property
+    def _is_patient(self):
+        """Whether training ends, or lowers its rate, where it no longer improves."""
+        return self.tol is not None or self._stops_by_score
+
     # -- training -----------------------------------------------------------------------
     def _train(self, task, network, data, held_out, random_state):
         """Train a network and store the result; returns a function that tells it."""
         rows = self._training_rows(data)
-        by_score = self.early_stopping and not self._full_batch
         if self._holds_out(held_out):
             rows, test_rows = self._split(data.Y, rows, random_state)
             held_out = data.take(test_rows)
         problem = self._problem(network, data, rows, random_state)
         validation = held_out and Validation(self._evaluate, problem, held_out)
-        patient = self.tol is not None or (by_score and validation is not None)
         monitor = Monitor(
             self,
             "loss",
-            patience=self.n_iter_no_change if patient else None,
+            patience=self.n_iter_no_change if self._is_patient else None,
             tol=self.tol,
             validate=validation,
-            by_score=by_score,
+            by_score=self._stops_by_score,
             grace=self.head_max_iter,
         )
 
@@ -350,9 +367,14 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         """Whether the solver works on all rows at once."""
         return isinstance(resolve(self.solver, SOLVERS), FullBatchOptimizer)
 
+    @property
+    def _stops_by_score(self):
+        """Whether the score on held-out rows says when to stop."""
+        return self.early_stopping and not self._full_batch
+
     def _holds_out(self, held_out):
         """Whether a part of the training data is to be held out."""
-        return self.early_stopping and held_out is None and not self._full_batch
+        return self._stops_by_score and held_out is None
 
     @staticmethod
     def _training_rows(data):

@@ -95,9 +95,9 @@ class DBNAutoencoder(
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
         patience would end training, down to 1e-6 (see
         :class:`~skdbn.schedules.Adaptive`), for which ``tol`` must be a number, or
-        ``early_stopping`` set. A list has one for each layer of weights, from
-        the bottom, the output layer included, and 0 for a layer that is to stay as it is.
-        "lbfgs" and "cg" find their steps themselves, and heed nothing but a 0.
+        ``early_stopping`` set. A list has one for each layer of weights, from the bottom,
+        the output layer included, and 0 for a layer that is to stay as it is. "lbfgs" and
+        "cg" find their steps themselves, and heed nothing but a 0.
     max_iter : int, default=100
         Largest number of epochs, passes over the training data; with "lbfgs", of
         iterations.
