@@ -402,6 +402,8 @@ class DBNAutoencoder(
     def _check_before_pretraining(self, data, X_unlabeled, held_out, keep):
         super()._check_before_pretraining(data, X_unlabeled, held_out, keep)
         self._check_reconstructed(data)
+        if self.code is not None:
+            resolve(self.code, UNITS).check_hidden()
         if held_out is not None:
             frozen = isinstance(self.rbm, FrozenEstimator)
             rbms = self.rbm.estimator if frozen else self._prototypes()

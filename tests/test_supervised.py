@@ -38,6 +38,7 @@ from skdbn.activations import LeakyReLU
 from skdbn.losses import BinaryLogLoss, LogLoss, Loss, PoissonLoss, SquaredError
 from skdbn.optimizers import SGD, Adam, Averaged
 from skdbn.schedules import Ramp
+from skdbn.units import UNITS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -721,7 +722,11 @@ def test_line_searches_watch_a_validation_set(solver):
 
 
 # -- autoencoders without pretraining, layers ---------------------------------------------
-@pytest.mark.parametrize("code", ["gaussian", "bernoulli"])
+# Counts of words depend on the total of a row, and cannot be hidden.
+CODES = [unit for unit in UNITS if unit != "multinomial"]
+
+
+@pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
 def test_without_pretraining(visible, code):
     pair = [
@@ -742,6 +747,24 @@ def test_without_pretraining(visible, code):
     assert not hasattr(with_it, "stack_")
     np.testing.assert_array_equal(with_it.coefs_[0], without.coefs_[0])
     without.set_params(warm_start=True).fit(X)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_codes_of_any_units(code):
+    still = build("DBNAutoencoder", code=code, solver="sgd", learning_rate=1e-30).fit(X)
+    assert still.stack_[-1].hidden == code
+    for method in ("transform", "reconstruct"):
+        from_stack = getattr(still.stack_, method)(X)
+        np.testing.assert_allclose(getattr(still, method)(X), from_stack, rtol=1e-5)
+    as_object = build("DBNAutoencoder", code=UNITS[code](), batch_size=60).fit(X)
+    assert as_object.loss_ < as_object.loss_curve_[0]
+
+
+@pytest.mark.parametrize("pretrain", [True, False])
+def test_a_code_that_cannot_be(pretrain, monkeypatch):
+    monkeypatch.setattr(RBM, "fit", None)  # told before anything is trained
+    with pytest.raises(ValueError, match="Multinomial units are visible only"):
+        build("DBNAutoencoder", code="multinomial", pretrain=pretrain).fit(X)
 
 
 def test_without_pretraining_a_frozen_stack_has_no_use():
