@@ -15,16 +15,13 @@ from _estimators import (
 )
 from _estimators import ROWS as X
 from scipy import sparse
-from sklearn import neural_network
 from sklearn.base import clone
-from sklearn.datasets import make_classification, make_regression
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.class_weight import compute_sample_weight
-from test_network import SHARED
 
 from skdbn import (
     RBM,
@@ -36,122 +33,11 @@ from skdbn import (
 from skdbn._network_problem import NetworkProblem
 from skdbn.activations import LeakyReLU
 from skdbn.losses import BinaryLogLoss, LogLoss, Loss, PoissonLoss, SquaredError
-from skdbn.optimizers import SGD, Adam, Averaged
+from skdbn.optimizers import Adam, Averaged
 from skdbn.schedules import Ramp
 from skdbn.units import UNITS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-# -- scikit-learn's networks --------------------------------------------------------------
-def data_of(kind):
-    if kind == "labels":
-        return make_classification(87, 9, n_informative=5, n_classes=3, random_state=1)
-    if kind == "two labels":
-        return make_classification(87, 9, n_informative=5, random_state=1)
-    if kind == "label sets":
-        X, _ = make_classification(87, 9, random_state=1)
-        return X, (X[:, :4] + X[:, 1:5] > 0).astype(int)
-    X, y = make_regression(87, 9, n_targets=3 if kind == "numbers" else 1, random_state=1)
-    return X, np.exp(y / 100) if kind == "counts" else y / 100
-
-
-def fit_both(kind, learning_rate=0.01, weighted=False, **params):
-    X, y = data_of(kind)
-    name = "MLPClassifier" if "label" in kind else "MLPRegressor"
-    params = {
-        "hidden_layer_sizes": (8, 5), "batch_size": 20, "max_iter": 12,
-        "random_state": 3, **params,
-    }  # fmt: skip
-    ours = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}[name](
-        dtype="float64", learning_rate=learning_rate, **params
-    )
-    theirs = getattr(neural_network, name)(learning_rate_init=learning_rate, **params)
-    weight = np.random.RandomState(5).uniform(0.1, 3, len(X)) if weighted else None
-    return [mlp.fit(X, y, sample_weight=weight) for mlp in (ours, theirs)], X
-
-
-KINDS = ["labels", "two labels", "label sets", "number"]
-SOLVERS = ["sgd", "adam", "lbfgs"]
-ALIKE = [
-    *({"kind": kind, "solver": solver} for kind in KINDS for solver in SOLVERS),
-    *({"kind": kind, "weighted": True} for kind in KINDS),
-    *({"kind": kind, "weighted": True, "solver": "lbfgs"} for kind in KINDS),
-    *({"kind": "numbers", "solver": solver, "alpha": 0.0} for solver in ("sgd", "adam")),
-    {"kind": "numbers", "weighted": True, "alpha": 0.0},
-    *({"kind": "number", "activation": activation} for activation in SHARED),
-    {"kind": "counts", "loss": "poisson"},
-    {"kind": "counts", "loss": "poisson", "weighted": True, "solver": "sgd"},
-    {"kind": "number", "alpha": 1.0, "shuffle": False},
-    {"kind": "number", "max_iter": 300, "tol": 0.01, "n_iter_no_change": 3},
-    {"kind": "number", "early_stopping": True, "validation_fraction": 0.2},
-    {"kind": "two labels", "early_stopping": True, "weighted": True},
-    {"kind": "label sets", "early_stopping": True},
-]
-
-
-@pytest.mark.parametrize("case", ALIKE, ids=str)
-def test_training_goes_the_way_of_scikit_learn(case):
-    (ours, theirs), X = fit_both(**case)
-    rtol = 1e-5 if case.get("solver") == "lbfgs" else 1e-9
-    # They follow the gradient of the sum over outputs, and show the mean.
-    factor = 3 if case["kind"] == "numbers" else 1
-    np.testing.assert_allclose(ours.loss_, factor * theirs.loss_, rtol=rtol)
-    if case.get("solver") != "lbfgs":
-        expected = factor * np.array(theirs.loss_curve_)
-        np.testing.assert_allclose(ours.loss_curve_, expected, rtol=rtol)
-    for name in ("coefs_", "intercepts_"):
-        for a, b in zip(getattr(ours, name), getattr(theirs, name), strict=True):
-            np.testing.assert_allclose(a, b, rtol=10 * rtol, atol=10 * rtol)
-    for name in ("n_layers_", "n_outputs_", "out_activation_"):
-        assert getattr(ours, name) == getattr(theirs, name), name
-    if case.get("early_stopping"):
-        np.testing.assert_allclose(ours.validation_scores_, theirs.validation_scores_)
-    if case.get("max_iter"):
-        assert ours.n_iter_ == theirs.n_iter_ < 300
-    found, expected = ours.predict(X), theirs.predict(X)
-    np.testing.assert_allclose(found, expected, rtol=100 * rtol)
-    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
-    if hasattr(theirs, "classes_"):
-        np.testing.assert_array_equal(ours.classes_, theirs.classes_)
-        np.testing.assert_allclose(
-            ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-4, atol=1e-9
-        )
-
-
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_adaptive_rates_go_the_way_of_scikit_learn(early_stopping, monkeypatch):
-    rates, numbers = set(), SGD.numbers
-
-    def spy(solver, n_steps, learning_rate, *args):
-        rates.add(learning_rate)
-        return numbers(solver, n_steps, learning_rate, *args)
-
-    monkeypatch.setattr(SGD, "numbers", spy)
-    X, y = data_of("labels")
-    params = {
-        "hidden_layer_sizes": (8, 5), "batch_size": 20, "max_iter": 300, "solver": "sgd",
-        "tol": 0.02, "n_iter_no_change": 2, "random_state": 3, "learning_rate": "adaptive",
-        "early_stopping": early_stopping,
-    }  # fmt: skip
-    if early_stopping:  # of three classes, ours would be stratified
-        y = y == 1
-    theirs = neural_network.MLPClassifier(learning_rate_init=0.01, **params).fit(X, y)
-    ours = MLPClassifier(dtype="float64", **params).fit(X, y)
-    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
-    np.testing.assert_allclose(ours.coefs_[1], theirs.coefs_[1], rtol=1e-8)
-    assert ours.n_iter_ < 300
-    np.testing.assert_allclose(sorted(rates), 0.01 / 5.0 ** np.arange(7)[::-1])
-    assert min(rates) < 1e-6
-
-
-def test_loss_of_several_outputs_is_their_sum():
-    X, y = data_of("numbers")
-    mlp = MLPRegressor(
-        (4,), dtype="float64", alpha=0, learning_rate=1e-12, max_iter=1, random_state=0
-    ).fit(X, y)
-    expected = 0.5 * ((mlp.predict(X) - y) ** 2).sum(axis=1).mean()
-    np.testing.assert_allclose(mlp.loss_, expected, rtol=1e-6)
 
 
 # -- weights of rows and classes ----------------------------------------------------------
