@@ -394,12 +394,21 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to go through the network.
 
         Returns
         -------
         activations : list of ndarray of shape (n_samples, n_units)
             One array for each hidden layer, from the bottom, and one of the outputs. They
             are views of one array, which holds all of them.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         return _activations(*self._network_and_data(X))
 

@@ -241,11 +241,20 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to classify.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_classes)
             Labels; an indicator matrix if that is what the network was fitted to.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         decided = self._decide(self._outputs(X))
         if self._multilabel_:
@@ -258,12 +267,21 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to classify.
 
         Returns
         -------
         P : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``. Rows sum to 1, except where a row may
             have several labels.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         check_is_fitted(self)
         if self._multilabel_:
@@ -283,11 +301,20 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to classify.
 
         Returns
         -------
         log_P : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``; -inf where a probability is zero.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))

@@ -107,10 +107,19 @@ class BaseSupervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetw
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to go through the hidden layers.
 
         Returns
         -------
         H : ndarray of shape (n_samples, hidden_layer_sizes[-1])
+
+        Raises
+        ------
+        NotFittedError
+            If the network has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         check_is_fitted(self)
         return self._outputs(X, n_layers=self._n_encoding_layers)

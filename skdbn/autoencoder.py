@@ -446,10 +446,19 @@ class DBNAutoencoder(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to encode.
 
         Returns
         -------
         code : ndarray of shape (n_samples, hidden_layer_sizes[-1])
+
+        Raises
+        ------
+        NotFittedError
+            If the autoencoder has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         check_is_fitted(self)
         return self._outputs(X, n_layers=self._n_encoding_layers)
@@ -465,6 +474,14 @@ class DBNAutoencoder(
         Returns
         -------
         X_reconstructed : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        NotFittedError
+            If the autoencoder has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with a column for each unit of the code, or the
+            answer is not finite.
         """
         check_is_fitted(self)
         codes = check_codes(self, X)
@@ -481,10 +498,19 @@ class DBNAutoencoder(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to encode and decode.
 
         Returns
         -------
         X_reconstructed : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        NotFittedError
+            If the autoencoder has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         return self._outputs(X)
 
@@ -494,6 +520,7 @@ class DBNAutoencoder(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to reconstruct.
         y : array-like of shape (n_samples,), default=None
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -503,6 +530,14 @@ class DBNAutoencoder(
         -------
         score : float
             Averaged over rows and columns; larger is better.
+
+        Raises
+        ------
+        NotFittedError
+            If the autoencoder has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, ``sample_weight``
+            does not fit it, or the answer is not finite.
         """
         network, data = self._network_and_data(X)
         if sample_weight is not None:

@@ -623,6 +623,7 @@ class RBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows that drive the hidden units.
 
         Returns
         -------
@@ -669,12 +670,21 @@ class RBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to score.
 
         Returns
         -------
         free_energy : ndarray of shape (n_samples,)
             ``F(v) = -log(sum_h exp(-E(v, h)))`` in nats. Differences between rows of one
             model mean something; between models they do not.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         energy, V = self._model_and_data(X)
         return answer_blocks(energy.free_energy, V, energy.dtype)
@@ -690,11 +700,20 @@ class RBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to score.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
             In nats; larger is better.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or does not fit the
+            visible units.
 
         References
         ----------
@@ -710,6 +729,7 @@ class RBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to score.
 
         Returns
         -------

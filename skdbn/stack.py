@@ -189,10 +189,19 @@ class StackedRBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to go up from.
 
         Returns
         -------
         H : ndarray of shape (n_samples, hidden_layer_sizes[-1])
+
+        Raises
+        ------
+        NotFittedError
+            If the stack has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         energies, V = self._models_and_data(X)
         up, dtype = _up(energies), energies[0].dtype
@@ -209,6 +218,14 @@ class StackedRBM(
         Returns
         -------
         V : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        NotFittedError
+            If the stack has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with a column for each unit of the top, or the
+            answer is not finite.
         """
         check_is_fitted(self)
         H = check_codes(self, X)
@@ -221,10 +238,19 @@ class StackedRBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to go up from, and back to.
 
         Returns
         -------
         V : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        NotFittedError
+            If the stack has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         energies, V = self._models_and_data(X)
         there_and_back, dtype = _there_and_back(energies), energies[0].dtype
@@ -306,6 +332,7 @@ class StackedRBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to score.
 
         Returns
         -------
