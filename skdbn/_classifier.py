@@ -55,7 +55,7 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
             All class labels there are; needed in the first call, unless y is an
             indicator matrix.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, 0 or more; None for all alike.
+            How much each row counts in its batch, 0 or more; None for all alike.
 
         Returns
         -------

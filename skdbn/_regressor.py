@@ -40,7 +40,7 @@ class BaseNetworkRegressor(RegressorMixin, BaseSupervised):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, 0 or more; None for all alike.
+            How much each row counts in its batch, 0 or more; None for all alike.
 
         Returns
         -------

@@ -40,11 +40,13 @@ class BaseSupervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetw
             Training data. CSR data are multiplied as they are, uint8 data converted a
             batch at a time.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets: class labels, or for several labels a row an indicator matrix of
-            zeros and ones; numbers for a regressor.
+            Targets: a label or a number a row, or several numbers, or several labels as
+            an indicator matrix of zeros and ones.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts, 0 or more; None for all alike. Losses are means
-            weighted by them, held-out scores too.
+            weighted by them, held-out scores too. A batch is divided by the sum of its
+            weights, as in scikit-learn's MLP, so that they do the less the smaller the
+            batches are.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Rows of a validation set of your own, instead of a part of X. With
             ``early_stopping`` they decide when to stop; without it, they are watched

@@ -70,8 +70,8 @@ class DBNAutoencoder(
         ``Clipped`` and ``Averaged`` in :mod:`skdbn.optimizers` are put around one.
     alpha : float, default=0.0
         Penalty on the weights; as in scikit-learn's MLP, it adds
-        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
-        loss.
+        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch or the sum of
+        their weights, to the mean loss.
     l1_ratio : float, default=0.0
         Part of the penalty that is the sum of absolute values, as in scikit-learn's
         SGDClassifier: ``alpha * (l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||**2)``.
@@ -273,7 +273,9 @@ class DBNAutoencoder(
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts, 0 or more, in pretraining and in fine-tuning; None
-            for all alike. Losses are means weighted by them, held-out scores too.
+            for all alike. Losses are means weighted by them, held-out scores too. A batch
+            is divided by the sum of its weights, as in scikit-learn's MLP, so that they do
+            the less the smaller the batches are.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Rows of a validation set of your own, instead of a part of X. With
             ``early_stopping`` they decide when to stop; without it, they are watched
@@ -315,7 +317,7 @@ class DBNAutoencoder(
         y : array-like of shape (n_samples,), default=None
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, 0 or more; None for all alike.
+            How much each row counts in its batch, 0 or more; None for all alike.
 
         Returns
         -------

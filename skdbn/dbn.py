@@ -29,11 +29,13 @@ class _PretrainedStart(PretrainedMixin):
             Training data. CSR data are multiplied as they are, uint8 data converted a
             batch at a time.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets: class labels, or for several labels a row an indicator matrix of
-            zeros and ones; numbers for a regressor.
+            Targets: a label or a number a row, or several numbers, or several labels as
+            an indicator matrix of zeros and ones.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, 0 or more; None for all alike. Pretraining weighs the
-            rows in the same way, ``class_weight`` included.
+            How much each row counts, 0 or more, in pretraining and in fine-tuning; None
+            for all alike. Losses are means weighted by them, held-out scores too. A batch
+            is divided by the sum of its weights, as in scikit-learn's MLP, so that they do
+            the less the smaller the batches are.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Rows of a validation set of your own, instead of a part of X. With
             ``early_stopping`` they decide when to stop; without it, they are watched
@@ -104,8 +106,8 @@ class DBNClassifier(_PretrainedStart, BaseNetworkClassifier):
         ``Clipped`` and ``Averaged`` in :mod:`skdbn.optimizers` are put around one.
     alpha : float, default=0.0001
         Penalty on the weights; as in scikit-learn's MLP, it adds
-        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
-        loss.
+        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch or the sum of
+        their weights, to the mean loss.
     l1_ratio : float, default=0.0
         Part of the penalty that is the sum of absolute values, as in scikit-learn's
         SGDClassifier: ``alpha * (l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||**2)``.
@@ -160,6 +162,8 @@ class DBNClassifier(_PretrainedStart, BaseNetworkClassifier):
         classes count alike: ``n_samples / (n_classes * np.bincount(y))``. For several
         labels a row, one dict for each column of y, whose weights are multiplied: a row
         counts as a whole, with all its labels. A validation set has those of training.
+        They level out within a batch as ``sample_weight`` of ``fit`` does: use larger
+        batches where a class is rare. Pretraining weighs the rows in the same way.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the previous fit, with the layers and
         the loss of that, without pretraining anew. ``loss_curve_`` begins anew.
@@ -339,8 +343,8 @@ class DBNRegressor(_PretrainedStart, BaseNetworkRegressor):
         ``Clipped`` and ``Averaged`` in :mod:`skdbn.optimizers` are put around one.
     alpha : float, default=0.0001
         Penalty on the weights; as in scikit-learn's MLP, it adds
-        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
-        loss.
+        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch or the sum of
+        their weights, to the mean loss.
     l1_ratio : float, default=0.0
         Part of the penalty that is the sum of absolute values, as in scikit-learn's
         SGDClassifier: ``alpha * (l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||**2)``.

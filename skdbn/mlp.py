@@ -135,8 +135,8 @@ class MLPClassifier(_GivenOrRandomStart, BaseNetworkClassifier):
         ``Clipped`` and ``Averaged`` in :mod:`skdbn.optimizers` are put around one.
     alpha : float, default=0.0001
         Penalty on the weights; as in scikit-learn's MLP, it adds
-        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
-        loss.
+        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch or the sum of
+        their weights, to the mean loss.
     l1_ratio : float, default=0.0
         Part of the penalty that is the sum of absolute values, as in scikit-learn's
         SGDClassifier: ``alpha * (l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||**2)``.
@@ -189,6 +189,8 @@ class MLPClassifier(_GivenOrRandomStart, BaseNetworkClassifier):
         classes count alike: ``n_samples / (n_classes * np.bincount(y))``. For several
         labels a row, one dict for each column of y, whose weights are multiplied: a row
         counts as a whole, with all its labels. A validation set has those of training.
+        They level out within a batch as ``sample_weight`` of ``fit`` does: use larger
+        batches where a class is rare.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the previous fit, with the layers, the
         loss, the activation and the ``init`` of that. ``loss_curve_`` begins anew.
@@ -363,8 +365,8 @@ class MLPRegressor(_GivenOrRandomStart, BaseNetworkRegressor):
         ``Clipped`` and ``Averaged`` in :mod:`skdbn.optimizers` are put around one.
     alpha : float, default=0.0001
         Penalty on the weights; as in scikit-learn's MLP, it adds
-        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
-        loss.
+        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch or the sum of
+        their weights, to the mean loss.
     l1_ratio : float, default=0.0
         Part of the penalty that is the sum of absolute values, as in scikit-learn's
         SGDClassifier: ``alpha * (l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||**2)``.
