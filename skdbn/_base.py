@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._batches import (
+    BLOCK_ROWS,
     answer_blocks,
     auto_batch_size,
     check_rows,
@@ -23,7 +24,7 @@ from ._network import Backprop, Network
 from ._network_history import Validation, describe, history_of
 from ._network_problem import NAMED_RATES, NetworkProblem, layer_schedules
 from ._noise import Dropout, GaussianNoise, Noise
-from ._params import named, resolve
+from ._params import named, resolve, same_params
 from ._random import Stream
 from ._sklearn import DocumentedMixin, Interval, Options, StrOptions, fit_method
 from ._tasks import Task
@@ -121,18 +122,19 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         data = self._check_data(X, y, sample_weight, reset=not keep)
         origin = (X, y, sample_weight, held_out, X_unlabeled, self.coefs_ if keep else None)
         held_out = self._check_held_out(*held_out)
-        rows = data
         if X_unlabeled is not None:
-            rows = with_more_rows(data, check_rows(self, X_unlabeled))
-        self._check_before_pretraining(data, rows, held_out, keep)
+            with told_of("X_unlabeled"):
+                X_unlabeled = check_rows(self, X_unlabeled)
+        self._check_before_pretraining(data, X_unlabeled, held_out, keep)
+        self._check_patience()
         max_subtasks = self._max_subtasks(self.max_iter)
         task = Task.root(self, X, y, max_subtasks, origin=origin)
         random_state = task.begin_random(check_random_state(self.random_state))
-        network = (
-            self._network()
-            if keep
-            else self._start(task, rows, data.Y.shape[1], random_state)
-        )
+        if keep:
+            network = self._network()
+        else:
+            rows = data if X_unlabeled is None else with_more_rows(data, X_unlabeled)
+            network = self._start(task, rows, data.Y.shape[1], random_state)
         self._remember(network)
         training = self._training_task(task, self.max_iter)
         attributes = self._train(training, network, data, held_out, random_state)
@@ -150,7 +152,7 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
             )
         first = not hasattr(self, "coefs_")
         data = self._check_data(X, y, sample_weight, reset=first, **known)
-        self._check_before_pretraining(data, data, None, not first)
+        self._check_before_pretraining(data, None, None, not first)
         state = None if first else self._partial_state_
         # One stream of random numbers for all calls.
         random_state = state[0] if state else check_random_state(self.random_state)
@@ -179,7 +181,9 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
     def _remember(self, network):
         """Store what predictions need, lest later changes of parameters change them."""
         self._architecture_ = (clone(network.activations), clone(network.loss))
-        self._kept_params_ = {name: repr(getattr(self, name)) for name in self._kept_params}
+        self._kept_params_ = clone(
+            {name: getattr(self, name) for name in self._kept_params}, safe=False
+        )
         self._hidden_sizes_ = layer_sizes(self.hidden_layer_sizes)
         self.n_outputs_ = network.sizes[-1]
         self.out_activation_ = network.loss.activation
@@ -204,14 +208,14 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         if X is None or y is None:
             given, missing = ("y_val", "X_val") if X is None else ("X_val", "y_val")
             raise ValueError(f"{given} is given without {missing}. Give both or neither.")
-        with told_of_validation_set():
+        with told_of("the validation set, X_val"):
             return self._check_validation_data(X, y, sample_weight)
 
     def _check_validation_data(self, X, y, sample_weight):
         """Validate rows of a validation set, after those to train on, as Examples."""
         return self._check_data(X, y, sample_weight, reset=False)
 
-    def _check_before_pretraining(self, data, rows, held_out, keep):
+    def _check_before_pretraining(self, data, X_unlabeled, held_out, keep):
         """Raise now what would be raised after the hours of pretraining, or not at all."""
         solver = resolve(self.solver, SOLVERS)
         sizes = layer_sizes(self.hidden_layer_sizes)
@@ -225,13 +229,13 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
 
     def _check_kept(self, sizes):
         """Raise where a warm start would be that of another network."""
-        now = {name: repr(getattr(self, name)) for name in self._kept_params}
+        now = {name: getattr(self, name) for name in self._kept_params}
         before = {"hidden_layer_sizes": tuple(self._hidden_sizes_), **self._kept_params_}
         for name, value in {"hidden_layer_sizes": tuple(sizes), **now}.items():
-            if value != before[name]:
+            if not same_params(value, before[name]):
                 raise ValueError(
                     f"warm_start=True needs the {name} of the previous fit, and so does "
-                    f"partial_fit: {before[name]}, got {value}. Use fit with "
+                    f"partial_fit: {before[name]!r}, got {value!r}. Use fit with "
                     "warm_start=False to start anew."
                 )
 
@@ -247,24 +251,40 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
                     f"Use such a solver, or leave {name} out."
                 )
 
+    def _check_patience(self):
+        """Raise where a learning rate waits for something that cannot happen."""
+        solver = resolve(self.solver, SOLVERS)
+        depth = self._depth(layer_sizes(self.hidden_layer_sizes))
+        rates, _ = layer_schedules(self.learning_rate, solver, depth)
+        adaptive = any(rate.lowered() for rate in rates)
+        if adaptive and isinstance(solver, MiniBatchOptimizer) and not self._is_patient:
+            raise ValueError(
+                f"learning_rate={self.learning_rate!r} is lowered where training no longer "
+                "improves by tol, but tol is None. Set tol, such as tol=1e-4, or use "
+                "early_stopping=True."
+            )
+
+    @property
+    def _is_patient(self):
+        """Whether training ends, or lowers its rate, where it no longer improves."""
+        return self.tol is not None or self._stops_by_score
+
     # -- training -----------------------------------------------------------------------
     def _train(self, task, network, data, held_out, random_state):
         """Train a network and store the result; returns a function that tells it."""
         rows = self._training_rows(data)
-        by_score = self.early_stopping and not self._full_batch
         if self._holds_out(held_out):
             rows, test_rows = self._split(data.Y, rows, random_state)
             held_out = data.take(test_rows)
         problem = self._problem(network, data, rows, random_state)
         validation = held_out and Validation(self._evaluate, problem, held_out)
-        patient = self.tol is not None or (by_score and validation is not None)
         monitor = Monitor(
             self,
             "loss",
-            patience=self.n_iter_no_change if patient else None,
+            patience=self.n_iter_no_change if self._is_patient else None,
             tol=self.tol,
             validate=validation,
-            by_score=by_score,
+            by_score=self._stops_by_score,
             grace=self.head_max_iter,
         )
 
@@ -272,7 +292,7 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
             return history_of(monitor, validation)
 
         attributes = describe(problem, history)
-        if problem.full_batch:
+        if self._full_batch:
             run_full_batch(problem, monitor, task, attributes)
         else:
             shuffling = random_state if self.shuffle else None
@@ -308,22 +328,28 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         rates, frozen = layer_schedules(self.learning_rate, solver, depth)
         size = self.batch_size
         if size == "auto":
-            size = self._auto_batch_size(len(rows))
-        return NetworkProblem(
+            size = solver.batch_size or self._auto_batch_size(len(rows))
+        size = min(len(rows), BLOCK_ROWS if self._full_batch else size)
+        backprop = Backprop(
             network,
+            size,
+            self.alpha,
+            self.dtype,
+            l1_ratio=self.l1_ratio,
+            noise=self._noise(depth, random_state),
+            apart=len(rates) > 1,
+        )
+        return NetworkProblem(
+            backprop,
             data,
             rows,
             solver,
             learning_rates=rates,
             frozen=frozen,
             head_max_iter=self.head_max_iter,
-            alpha=self.alpha,
-            l1_ratio=self.l1_ratio,
             max_norm=self.max_norm,
-            noise=self._noise(depth, random_state),
-            batch_size=min(len(rows), size),
+            batch_size=size,
             max_iter=self.max_iter,
-            dtype=self.dtype,
             state=state,
         )
 
@@ -341,9 +367,14 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         """Whether the solver works on all rows at once."""
         return isinstance(resolve(self.solver, SOLVERS), FullBatchOptimizer)
 
+    @property
+    def _stops_by_score(self):
+        """Whether the score on held-out rows says when to stop."""
+        return self.early_stopping and not self._full_batch
+
     def _holds_out(self, held_out):
         """Whether a part of the training data is to be held out."""
-        return self.early_stopping and held_out is None and not self._full_batch
+        return self._stops_by_score and held_out is None
 
     @staticmethod
     def _training_rows(data):
@@ -363,12 +394,21 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to go through the network.
 
         Returns
         -------
         activations : list of ndarray of shape (n_samples, n_units)
             One array for each hidden layer, from the bottom, and one of the outputs. They
             are views of one array, which holds all of them.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         return _activations(*self._network_and_data(X))
 
@@ -415,14 +455,20 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
         data = check_rows(self, X)
         return self._network().astype(output_dtype(data, self.dtype)), data
 
-    def _outputs(self, X, n_layers=None, link=True):
+    def _outputs(self, X, n_layers=None):
         """What ``Network.predict`` gives for rows X."""
         network, data = self._network_and_data(X)
         depth = len(network.coefs) if n_layers is None else n_layers
-        predict = partial(network.predict, n_layers=depth, link=link)
+        predict = partial(network.predict, n_layers=depth)
         return answer_blocks(
             predict, data, network.dtype, network.sizes[depth], multiplies=True
         )
+
+    def _pre_activations(self, X):
+        """What ``Network.pre_activations`` gives for rows X."""
+        network, data = self._network_and_data(X)
+        function, n_outputs = network.pre_activations, network.sizes[-1]
+        return answer_blocks(function, data, network.dtype, n_outputs, multiplies=True)
 
     @property
     def _n_features_out(self):
@@ -467,12 +513,12 @@ def _activations(network, data):
 
 
 @contextmanager
-def told_of_validation_set():
-    """Say of errors that they are about the validation set."""
+def told_of(rows):
+    """Say of errors which rows they are about, where those are not X."""
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"In the validation set, X_val and y_val: {error}") from error
+        raise ValueError(f"In {rows}: {error}") from error
 
 
 def layer_sizes(hidden_layer_sizes):

@@ -15,6 +15,10 @@ from ._threads import share
 # that the working memory of predicting a million rows is some tens of megabytes a thread.
 BLOCK_ROWS = 2048
 
+# How far outside their range data may be: MinMaxScaler rounds its own training data to
+# 1 + eps.
+ROUNDING = 1e-6
+
 # What X may be without being copied as a whole. Anything else becomes the first of them.
 ACCEPTED_DTYPES = tuple(map(np.dtype, "dfbBhHiIlLqQ?"))
 

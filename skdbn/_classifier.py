@@ -22,6 +22,8 @@ _CLASSIFIER_LOSSES = {
     "binary_log_loss": lambda exclusive: BinaryLogLoss(),
     "squared_error": lambda exclusive: SquaredError("logistic"),
 }
+# What scikit-learn calls the type of targets that are an indicator matrix.
+_MULTILABEL = "multilabel-indicator"
 
 
 class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
@@ -53,7 +55,7 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
             All class labels there are; needed in the first call, unless y is an
             indicator matrix.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, 0 or more; None for all alike.
+            How much each row counts in its batch, 0 or more; None for all alike.
 
         Returns
         -------
@@ -65,12 +67,14 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
             If X is not a finite 2-d array, y holds other labels than ``classes``, or
             these are missing in the first call.
         """
-        if self.class_weight == "balanced":
+        given = self.class_weight
+        if "balanced" in (given if isinstance(given, list) else [given]):
             raise ValueError(
                 "class_weight='balanced' needs all labels, which partial_fit never sees. "
                 "Use a dict of weights, or sample_weight."
             )
-        if not hasattr(self, "coefs_") and not _is_multilabel(y) and classes is None:
+        first = not hasattr(self, "coefs_")
+        if first and classes is None and type_of_target(y) != _MULTILABEL:
             raise ValueError(
                 "classes must be given in the first call of partial_fit: all labels there "
                 "are, such as np.unique(y_of_all_parts)."
@@ -89,9 +93,10 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
 
     def _check_targets(self, y, reset, classes=None):
         check_classification_targets(y)
-        multilabel = _is_multilabel(y)
+        kind = type_of_target(y)
+        multilabel = kind == _MULTILABEL
         values = np.unique(y.data if sparse.issparse(y) else y) if multilabel else ()
-        if type_of_target(y) == "multiclass-multioutput" or not {*values} <= {0, 1}:
+        if kind == "multiclass-multioutput" or not {*values} <= {0, 1}:
             raise ValueError(
                 f"y must be one label a row or an indicator matrix of zeros and ones, got "
                 f"an array of shape {y.shape} with other labels: {type(self).__name__} "
@@ -109,7 +114,7 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         if multilabel != self._multilabel_:
             raise ValueError(
                 "y holds one label a row in one call and an indicator matrix in the other, "
-                f"got {type_of_target(y)!r} after "
+                f"got {kind!r} after "
                 f"{'multilabel' if self._multilabel_ else 'multiclass'!r}."
             )
         if multilabel:
@@ -225,7 +230,10 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         return np.average(right, weights=weight)
 
     def _stratify(self, targets, rows):
-        return None if self._multilabel_ else self._decide(targets[rows])
+        if self._multilabel_:
+            return None
+        # The strings that scikit-learn would make of a matrix row by row, all at once.
+        return self._decide(targets[rows])[:, 0].astype("U9")
 
     def predict(self, X):
         """Most probable class of each row.
@@ -233,11 +241,20 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to classify.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_classes)
             Labels; an indicator matrix if that is what the network was fitted to.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         decided = self._decide(self._outputs(X))
         if self._multilabel_:
@@ -250,19 +267,28 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to classify.
 
         Returns
         -------
         P : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``. Rows sum to 1, except where a row may
             have several labels.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         check_is_fitted(self)
         if self._multilabel_:
             return self._outputs(X)
         if self.out_activation_ == "logistic" and not self._exclusive:
             # Each from the log-odds: 1 - p would lose what is below the rounding of 1.
-            log_odds = self._outputs(X, link=False)
+            log_odds = self._pre_activations(X)
             return expit(np.hstack([-log_odds, log_odds]))
         P = self._outputs(X)
         if not self._exclusive:
@@ -275,11 +301,20 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to classify.
 
         Returns
         -------
         log_P : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``; -inf where a probability is zero.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
@@ -289,11 +324,6 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _is_multilabel(y):
-    """Whether y is an indicator matrix."""
-    return type_of_target(y) == "multilabel-indicator"
 
 
 def _class_factors(given, classes, index, weight):

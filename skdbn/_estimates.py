@@ -177,6 +177,7 @@ class ScoreMixin:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to score.
         y : array-like of shape (n_samples,), default=None
             Not used, present for API consistency.
 
@@ -184,5 +185,12 @@ class ScoreMixin:
         -------
         score : float
             In nats; larger is better.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has not been fitted.
+        ValueError
+            As ``score_samples``.
         """
         return float(self.score_samples(X).mean(dtype=np.float64))

@@ -59,14 +59,18 @@ class Network:
         """Number of units of each layer, input and output included."""
         return [len(self.coefs[0]), *map(len, self.intercepts)]
 
-    def predict(self, X, n_layers=None, link=True):
-        """Output for rows X (dense or CSRRows), or that of the n_layers-th layer.
-
-        Without the link the output layer gives its pre-activations.
-        """
+    def predict(self, X, n_layers=None):
+        """Output for rows X (dense or CSRRows), or that of the n_layers-th layer."""
         for i in range(len(self.coefs))[:n_layers]:
-            X = self._layer(i, X, link)
+            X = self._layer(i, X)
         return X
+
+    def pre_activations(self, X):
+        """Pre-activations of the outputs for rows X."""
+        top = len(self.coefs) - 1
+        Z = self._product(top, self.predict(X, top))
+        Z += self.intercepts[top]
+        return Z
 
     def layers(self, X):
         """Outputs of all layers above the input for rows X."""
@@ -76,17 +80,17 @@ class Network:
             outputs.append(X)
         return outputs
 
-    def _layer(self, i, X, link=True):
+    def _layer(self, i, X):
         """Output of a layer for that of the layer below."""
-        coef, intercept = self.coefs[i], self.intercepts[i]
-        Z = product(X, coef, np.empty((len(X), coef.shape[1]), self.dtype))
-        if i < len(self.activations):
-            self.activations[i].forward(Z, intercept)
-        elif link:
-            self.loss.link(Z, intercept)
-        else:
-            Z += intercept
+        Z, hidden = self._product(i, X), i < len(self.activations)
+        finish = self.activations[i].forward if hidden else self.loss.link
+        finish(Z, self.intercepts[i])
         return Z
+
+    def _product(self, i, X):
+        """Pre-activations of a layer without bias."""
+        coef = self.coefs[i]
+        return product(X, coef, np.empty((len(X), coef.shape[1]), self.dtype))
 
     def losses(self, Z, Y):
         """Loss of each row, from pre-activations of the outputs and targets."""
@@ -116,8 +120,8 @@ class Backprop:
     n_rows : int
         The largest batch.
     alpha : float
-        Penalty on the weights, ``alpha / n_rows`` times
-        ``l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||**2``.
+        Penalty on the weights, ``alpha`` times ``l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 *
+        ||W||**2``, divided by the sum of the weights of the rows.
     dtype : dtype
         Precision of everything.
     l1_ratio : float, default=0.0
@@ -188,18 +192,22 @@ class Backprop:
             the gradient.
         """
         self.n_evaluations += 1
-        n = _total(data, rows)
-        return self._batch(data, rows, n, True, learn or self._add_decay) / n
+        n, learn = _total(data, rows), learn or self._add_decay
+        penalised = self._batch(data, rows, n, partial(self._penalise, n, learn))
+        for layer, where in self.bias_slices:
+            learn(layer, where, 0.0)
+        return (penalised + self._frozen_penalty) / n
 
     def full(self, data, rows):
         """Penalised mean loss over many rows, a batch at a time, and its gradient."""
         self.n_evaluations += 1
-        n, loss, gradient = _total(data, rows), 0.0, np.zeros_like(self.gradient)
+        n, gradient = _total(data, rows), np.zeros_like(self.gradient)
+        loss, finish = self._frozen_penalty, partial(self._penalise, n, self._add_decay)
         for start in range(0, len(rows), len(self.targets)):
             batch = rows[start : start + len(self.targets)]
-            # The penalty counts once.
-            loss += self._batch(data, batch, n, start == 0, self._add_decay)
+            loss += self._batch(data, batch, n, finish)
             gradient += self.gradient
+            finish = _leave  # the penalty counts once
         self.gradient[:] = gradient
         return loss / n, self.gradient
 
@@ -209,8 +217,20 @@ class Backprop:
             factor = self.theta.dtype.type(decay)
             add_scaled(self.theta[where], factor, self.gradient[where])
 
-    def _batch(self, data, rows, n, penalize, learn):
-        """Summed loss and penalty of some rows; the gradient is that of n rows' mean."""
+    def _penalise(self, n, learn, layer, where):
+        """Penalty of a slice of the weights, whose gradient has come, and their step."""
+        penalty = self._penalty(where)
+        if self.l1:
+            factor = self.theta.dtype.type(self.l1 / n)
+            add_sign(self.theta[where], factor, self.gradient[where])
+        learn(layer, where, self.l2 / n)
+        return penalty
+
+    def _batch(self, data, rows, n, finish):
+        """Summed loss of some rows, and what ``finish`` returns for slices of the weights.
+
+        The gradient is that of n rows' mean.
+        """
         m = len(rows)
         # Noise makes the zeros of CSR rows something else.
         dense = self.noisy[0] or not issparse(data.X)
@@ -219,11 +239,8 @@ class Backprop:
             self.noise.draw(m, self.network.sizes)
         parts = split(m, LEAST_ROWS, 2 * m * self.offsets[-1])
         losses = share(partial(self._pass, data, rows, n, dense), parts)
-        learn_weights = partial(self._learn_weights, inputs, m, n, penalize, learn)
-        penalties = share(learn_weights, self._weight_slices(m))
-        for layer, where in self.bias_slices:
-            learn(layer, where, 0.0)
-        return sum(losses) + sum(penalties) + (self._frozen_penalty if penalize else 0.0)
+        learn_weights = partial(self._learn_weights, inputs, m, finish)
+        return sum(losses) + sum(share(learn_weights, self._weight_slices(m)))
 
     def _input_buffer(self, X):
         """The input layer, made when the first dense rows come."""
@@ -289,8 +306,8 @@ class Backprop:
         factors = (weight / n).astype(a.dtype)[:, np.newaxis]
         return float(weight @ losses), np.multiply(a, factors, out=a)
 
-    def _learn_weights(self, inputs, m, n, penalize, learn, piece):
-        """Gradient and step for the weights of some inputs of a layer; their penalty."""
+    def _learn_weights(self, inputs, m, finish, piece):
+        """Gradient for the weights of some inputs of a layer, and what follows from it."""
         i, columns = piece
         inputs = inputs if i == 0 else self.inputs[i][:m]
         delta, gradient = self.deltas[i][:m], self.coef_grads[i]
@@ -299,18 +316,18 @@ class Backprop:
         if columns.start == 0:
             column_sums(delta, slice(0, width), self.intercept_grads[i])
         where = slice(start + columns.start * width, start + columns.stop * width)
-        penalty = self._penalty(where) if penalize else 0.0
-        if penalize and self.l1:
-            factor = self.theta.dtype.type(self.l1 / n)
-            add_sign(self.theta[where], factor, self.gradient[where])
-        learn(i, where, self.l2 / n if penalize else 0.0)
-        return penalty
+        return finish(i, where)
 
     def _penalty(self, where):
         """Penalty of a slice of the weights, not yet divided by the number of rows."""
         theta = self.theta[where]
         penalty = 0.5 * self.l2 * float(theta @ theta) if self.l2 else 0.0
         return penalty + self.l1 * float(np.abs(theta).sum()) if self.l1 else penalty
+
+
+def _leave(layer, where):
+    """Leave a slice of the weights as it is, without a penalty."""
+    return 0.0
 
 
 def _total(data, rows):

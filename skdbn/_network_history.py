@@ -37,9 +37,10 @@ def history_of(monitor, validation, earlier=()):
     scores = list(monitor.scores) if validation else None
     return {
         "n_iter_": len(losses),
-        "loss_": losses[-1] if losses else np.nan,
+        # With L-BFGS, no iteration may have been needed.
+        "loss_": losses[-1] if losses else monitor.final_loss,
         "loss_curve_": losses,
-        "best_loss_": None if monitor.by_score or not losses else min(losses),
+        "best_loss_": None if monitor.by_score else min(losses, default=monitor.final_loss),
         "validation_scores_": scores,
         "validation_loss_curve_": list(monitor.held_out_losses) if validation else None,
         "best_validation_score_": max(scores, default=None) if validation else None,

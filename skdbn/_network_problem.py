@@ -6,11 +6,9 @@ from numbers import Real
 
 import numpy as np
 
-from ._batches import BLOCK_ROWS
 from ._flat import limit_columns
-from ._network import Backprop
 from ._threads import share
-from .optimizers import FullBatchOptimizer, LineSearchOptimizer, MiniBatchOptimizer
+from .optimizers import LineSearchOptimizer, MiniBatchOptimizer
 from .schedules import Adaptive, Schedule, as_schedule
 
 # What names of learning rates stand for, of the solver's own.
@@ -22,8 +20,8 @@ class NetworkProblem:
 
     Parameters
     ----------
-    network : Network
-        Where to start from; its parameters are copied.
+    backprop : Backprop
+        Loss and gradient, at the parameters to start from.
     data : Examples
     rows : ndarray of int
         The rows of the data to train on.
@@ -39,17 +37,13 @@ class NetworkProblem:
     batch_size : int
     max_iter : int
         What the schedules take for the length of the fit.
-    dtype : dtype
-        Precision of training.
-    alpha, l1_ratio, noise
-        See Backprop.
     state : dict, default=None
         What an earlier problem left.
     """
 
     def __init__(
         self,
-        network,
+        backprop,
         data,
         rows,
         solver,
@@ -57,26 +51,13 @@ class NetworkProblem:
         learning_rates,
         batch_size,
         max_iter,
-        dtype,
-        alpha,
-        l1_ratio=0.0,
-        noise=None,
         max_norm=None,
         frozen=(),
         head_max_iter=0,
         state=None,
     ):
-        self.full_batch = isinstance(solver, FullBatchOptimizer)
-        self.backprop = Backprop(
-            network,
-            min(len(rows), BLOCK_ROWS) if self.full_batch else batch_size,
-            alpha,
-            dtype,
-            l1_ratio=l1_ratio,
-            noise=noise,
-            apart=len(learning_rates) > 1,
-        )
-        self.theta = self.backprop.theta
+        self.backprop = backprop
+        self.theta = backprop.theta
         self.data, self.rows = data, rows
         self.solver = solver
         self.learning_rates = learning_rates
@@ -84,7 +65,7 @@ class NetworkProblem:
         self.max_norm = max_norm
         self.batch_size = batch_size
         self.max_iter = max_iter
-        depth = len(network.coefs)
+        depth = len(backprop.network.coefs)
         self.frozen = frozenset(frozen)
         self.below_head = self.frozen.union(range(depth - 1))
         self.head_max_iter = head_max_iter if len(self.below_head) < depth else 0
@@ -139,9 +120,14 @@ class NetworkProblem:
         self.theta[:] = theta
         self.state = self.solver.init_state(theta)
 
+    @property
+    def _known(self):
+        """What the solver knows, without what it writes over."""
+        return {k: v for k, v in self.state.items() if k not in self.solver.work_space}
+
     def leave(self):
         """What another problem needs to go on from here, beside the solution."""
-        left = {k: v for k, v in self.state.items() if k not in self.solver.work_space}
+        left = self._known
         if self.solution is not self.theta:
             # A copy, as the solution itself is the user's, who may change it.
             left = deepcopy(left) | {"theta": self.theta}
@@ -152,9 +138,7 @@ class NetworkProblem:
         noise = self.backprop.noise
         return {
             "theta": self.theta,
-            "solver": {
-                k: v for k, v in self.state.items() if k not in self.solver.work_space
-            },
+            "solver": self._known,
             "frozen": sorted(self.backprop.frozen),
             "n_evaluations": self.backprop.n_evaluations,
             "n_lowered": self.n_lowered,

@@ -1,5 +1,6 @@
 """Level 0: parameters that are a name or an object, read from one registry of names."""
 
+import numpy as np
 from sklearn.base import clone
 
 from ._sklearn import StrOptions, validate_parameter_constraints
@@ -25,6 +26,18 @@ def _check(component):
     for value in params.values():
         if hasattr(value, "get_params"):
             _check(value)
+
+
+def same_params(a, b):
+    """Whether two values are the same, or objects of one type with the same parameters."""
+    if hasattr(a, "get_params"):
+        mine = a.get_params(deep=False)
+        return type(a) is type(b) and all(
+            same_params(value, getattr(b, name)) for name, value in mine.items()
+        )
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return len(a) == len(b) and all(map(same_params, a, b))
+    return np.array_equal(a, b)
 
 
 def clone_with(estimator, random_state, **params):

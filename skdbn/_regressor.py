@@ -40,7 +40,7 @@ class BaseNetworkRegressor(RegressorMixin, BaseSupervised):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, 0 or more; None for all alike.
+            How much each row counts in its batch, 0 or more; None for all alike.
 
         Returns
         -------
@@ -101,11 +101,20 @@ class BaseNetworkRegressor(RegressorMixin, BaseSupervised):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict for.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             One-dimensional where there is one output.
+
+        Raises
+        ------
+        NotFittedError
+            If the network has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         outputs = self._outputs(X)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs

@@ -1,6 +1,5 @@
 """Level 4: what networks that learn from targets are made of."""
 
-from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -41,11 +40,13 @@ class BaseSupervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetw
             Training data. CSR data are multiplied as they are, uint8 data converted a
             batch at a time.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets: class labels, or for several labels a row an indicator matrix of
-            zeros and ones; numbers for a regressor.
+            Targets: a label or a number a row, or several numbers, or several labels as
+            an indicator matrix of zeros and ones.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts, 0 or more; None for all alike. Losses are means
-            weighted by them, held-out scores too.
+            weighted by them, held-out scores too. A batch is divided by the sum of its
+            weights, as in scikit-learn's MLP, so that they do the less the smaller the
+            batches are.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Rows of a validation set of your own, instead of a part of X. With
             ``early_stopping`` they decide when to stop; without it, they are watched
@@ -97,9 +98,8 @@ class BaseSupervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetw
         return Examples(X, Y, sample_weight)
 
     def _evaluate(self, network, data):
-        predict = partial(network.predict, link=False)
-        n_outputs = data.Y.shape[1]
-        Z = map_blocks(predict, data.X, network.dtype, n_outputs, multiplies=True)
+        n_outputs, dtype = data.Y.shape[1], network.dtype
+        Z = map_blocks(network.pre_activations, data.X, dtype, n_outputs, multiplies=True)
         loss = np.average(network.losses(Z, data.Y), weights=data.weight)
         return self._score_outputs(network.outputs(Z), data.Y, data.weight), loss
 
@@ -109,10 +109,19 @@ class BaseSupervised(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseNetw
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to go through the hidden layers.
 
         Returns
         -------
         H : ndarray of shape (n_samples, hidden_layer_sizes[-1])
+
+        Raises
+        ------
+        NotFittedError
+            If the network has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         check_is_fitted(self)
         return self._outputs(X, n_layers=self._n_encoding_layers)

@@ -39,6 +39,8 @@ MOST_PARTS = 8
 # does again for each.
 LEAST_ROWS = 50
 LEAST_UNITS = 200
+# One pass over fewer parameters is not worth it either.
+_LEAST_PARAMETERS = 2**18
 
 
 @lru_cache(maxsize=1024)
@@ -360,6 +362,11 @@ def share(function, items):
             error, job.error = job.error, None  # it knows this frame, which knows the job
             raise error
         return job.results
+
+
+def share_parameters(function, n):
+    """Call a function for each slice of n parameters, to pass over once; its results."""
+    return share(function, split(n, _LEAST_PARAMETERS))
 
 
 def _wait(signal):

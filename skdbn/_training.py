@@ -60,8 +60,16 @@ class Monitor:
         Whether to go on after divergence with a smaller learning rate.
     """
 
-    # What changes from epoch to epoch.
-    _changing = ("losses", "scores", "held_out_losses", "best", "best_theta", "waited")
+    # What changes from epoch to epoch, and at the end.
+    _changing = (
+        "losses",
+        "scores",
+        "held_out_losses",
+        "best",
+        "best_theta",
+        "waited",
+        "final_loss",
+    )
 
     def __init__(
         self,
@@ -93,6 +101,7 @@ class Monitor:
         self.losses = []
         self.scores = []
         self.held_out_losses = []
+        self.final_loss = np.nan  # where an optimiser of all rows ended
         self.best = -np.inf
         self.best_theta = None
         self.waited = 0
@@ -214,7 +223,8 @@ class _Loop:
         self.shuffling = shuffling
         self.monitor = monitor
         self.batches = list(gen_batches(len(rows), problem.batch_size))
-        self.finite = problem.theta.copy()
+        # The last healthy solution, which is what was shown and scored.
+        self.finite = problem.solution.copy()
         self.limit = None
         self.n_back_offs = _MOST_BACK_OFFS if monitor.back_off else 0
         self.stopped = False
@@ -234,7 +244,7 @@ class _Loop:
                 self.limit = _EXPLODED * max(first, 1.0)
             loss = sum(losses) / len(self.rows)
             if np.isfinite(loss) and loss <= self.limit and self.problem.is_sound():
-                self.finite[:] = self.problem.theta
+                self.finite[:] = self.problem.solution
                 return loss
             self.problem.restore(self.finite)
             rate = self.problem.learning_rate(epoch, self.monitor.max_iter)
@@ -269,7 +279,7 @@ class _Loop:
         if drawn is not None:
             self.shuffling.set_state(drawn)
         vars(self).update(state)
-        self.finite[:] = self.problem.theta
+        self.finite[:] = self.problem.solution
 
 
 def run_full_batch(problem, monitor, task, attributes):
@@ -291,8 +301,10 @@ def run_full_batch(problem, monitor, task, attributes):
         problem.restore(start)
         advice = "the start was restored. Use solver='adam'"
         _warn_diverged(monitor.name, len(monitor.losses), advice)
-    elif not converged:
-        monitor.not_converged()
+    else:
+        monitor.final_loss = loss
+        if not converged:
+            monitor.not_converged()
     if not interruption.requested:
         task.keep(parts, f"the end of {monitor.name}", final=True)
 

@@ -17,9 +17,9 @@ __all__ = [
     "ACTIVATIONS",
     "Activation",
     "Identity",
-    "LeakyRelu",
+    "LeakyReLU",
     "Logistic",
-    "Relu",
+    "ReLU",
     "Softmax",
     "Softplus",
     "Tanh",
@@ -97,15 +97,15 @@ class Tanh(Activation):
         _tanh_derivative(a, delta)
 
 
-class Relu(Activation):
+class ReLU(Activation):
     """``f(z) = max(z, 0)``.
 
     Examples
     --------
     >>> from skdbn import MLPClassifier
-    >>> from skdbn.activations import Relu
-    >>> MLPClassifier(activation=Relu()).activation
-    Relu()
+    >>> from skdbn.activations import ReLU
+    >>> MLPClassifier(activation=ReLU()).activation
+    ReLU()
     """
 
     def forward(self, z, bias):
@@ -115,7 +115,7 @@ class Relu(Activation):
         _relu_derivative(a, delta)
 
 
-class LeakyRelu(Activation):
+class LeakyReLU(Activation):
     """``f(z) = z`` for positive z, else ``slope * z`` [1]_.
 
     Parameters
@@ -132,10 +132,10 @@ class LeakyRelu(Activation):
     Examples
     --------
     >>> from skdbn import MLPClassifier
-    >>> from skdbn.activations import LeakyRelu
-    >>> mlp = MLPClassifier(activation=LeakyRelu(slope=0.1))
+    >>> from skdbn.activations import LeakyReLU
+    >>> mlp = MLPClassifier(activation=LeakyReLU(slope=0.1))
     >>> mlp.set_params(activation__slope=0.2).activation
-    LeakyRelu(slope=0.2)
+    LeakyReLU(slope=0.2)
     """
 
     _parameter_constraints: dict = {"slope": [Interval(Real, 0, 1, closed="right")]}
@@ -230,8 +230,8 @@ ACTIVATIONS = {
     "identity": Identity,
     "logistic": Logistic,
     "tanh": Tanh,
-    "relu": Relu,
-    "leaky_relu": LeakyRelu,
+    "relu": ReLU,
+    "leaky_relu": LeakyReLU,
     "softplus": Softplus,
     "truncated_exponential": TruncatedExponential,
     "softmax": Softmax,

@@ -1,6 +1,5 @@
 """Deep belief network autoencoders."""
 
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +13,7 @@ from ._base import (
     glorot_layer,
     layer_sizes,
     makes_steps,
-    told_of_validation_set,
+    told_of,
 )
 from ._batches import (
     Examples,
@@ -71,8 +70,8 @@ class DBNAutoencoder(
         ``Clipped`` and ``Averaged`` in :mod:`skdbn.optimizers` are put around one.
     alpha : float, default=0.0
         Penalty on the weights; as in scikit-learn's MLP, it adds
-        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
-        loss.
+        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch or the sum of
+        their weights, to the mean loss.
     l1_ratio : float, default=0.0
         Part of the penalty that is the sum of absolute values, as in scikit-learn's
         SGDClassifier: ``alpha * (l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||**2)``.
@@ -89,15 +88,16 @@ class DBNAutoencoder(
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
-        Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100.
+        Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100; with
+        "cg" 1000, or all rows if they are fewer.
     learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
         patience would end training, down to 1e-6 (see
         :class:`~skdbn.schedules.Adaptive`), for which ``tol`` must be a number, or
-        ``early_stopping`` set. A list has one for each layer of weights, from
-        the bottom, the output layer included, and 0 for a layer that is to stay as it is.
-        "lbfgs" and "cg" find their steps themselves, and heed nothing but a 0.
+        ``early_stopping`` set. A list has one for each layer of weights, from the bottom,
+        the output layer included, and 0 for a layer that is to stay as it is. "lbfgs" and
+        "cg" find their steps themselves, and heed nothing but a 0.
     max_iter : int, default=100
         Largest number of epochs, passes over the training data; with "lbfgs", of
         iterations.
@@ -273,7 +273,9 @@ class DBNAutoencoder(
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts, 0 or more, in pretraining and in fine-tuning; None
-            for all alike. Losses are means weighted by them, held-out scores too.
+            for all alike. Losses are means weighted by them, held-out scores too. A batch
+            is divided by the sum of its weights, as in scikit-learn's MLP, so that they do
+            the less the smaller the batches are.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Rows of a validation set of your own, instead of a part of X. With
             ``early_stopping`` they decide when to stop; without it, they are watched
@@ -315,7 +317,7 @@ class DBNAutoencoder(
         y : array-like of shape (n_samples,), default=None
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, 0 or more; None for all alike.
+            How much each row counts in its batch, 0 or more; None for all alike.
 
         Returns
         -------
@@ -399,13 +401,15 @@ class DBNAutoencoder(
         prototypes[-1].set_params(hidden=code)
         return prototypes
 
-    def _check_before_pretraining(self, data, rows, held_out, keep):
-        super()._check_before_pretraining(data, rows, held_out, keep)
+    def _check_before_pretraining(self, data, X_unlabeled, held_out, keep):
+        super()._check_before_pretraining(data, X_unlabeled, held_out, keep)
         self._check_reconstructed(data)
+        if self.code is not None:
+            resolve(self.code, UNITS).check_hidden()
         if held_out is not None:
             frozen = isinstance(self.rbm, FrozenEstimator)
             rbms = self.rbm.estimator if frozen else self._prototypes()
-            with told_of_validation_set():
+            with told_of("the validation set, X_val"):
                 check_visible_data(self, held_out.X, rbms[0])
                 self._check_reconstructed(held_out)
         if not isinstance(self.rbm, FrozenEstimator):
@@ -429,10 +433,8 @@ class DBNAutoencoder(
             resolve(self.loss, LOSSES).check_targets(data.Y)
 
     def _evaluate(self, network, data):
-        predict = partial(network.predict, link=False)
-
         def errors_and_losses(block):
-            Z = predict(block)
+            Z = network.pre_activations(block)
             errors = np.square(network.outputs(Z) - block).mean(axis=1)
             return np.column_stack([errors, network.losses(Z, block)])
 
@@ -446,10 +448,19 @@ class DBNAutoencoder(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to encode.
 
         Returns
         -------
         code : ndarray of shape (n_samples, hidden_layer_sizes[-1])
+
+        Raises
+        ------
+        NotFittedError
+            If the autoencoder has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         check_is_fitted(self)
         return self._outputs(X, n_layers=self._n_encoding_layers)
@@ -465,6 +476,14 @@ class DBNAutoencoder(
         Returns
         -------
         X_reconstructed : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        NotFittedError
+            If the autoencoder has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with a column for each unit of the code, or the
+            answer is not finite.
         """
         check_is_fitted(self)
         codes = check_codes(self, X)
@@ -481,10 +500,19 @@ class DBNAutoencoder(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to encode and decode.
 
         Returns
         -------
         X_reconstructed : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        NotFittedError
+            If the autoencoder has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         return self._outputs(X)
 
@@ -494,6 +522,7 @@ class DBNAutoencoder(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to reconstruct.
         y : array-like of shape (n_samples,), default=None
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -503,6 +532,14 @@ class DBNAutoencoder(
         -------
         score : float
             Averaged over rows and columns; larger is better.
+
+        Raises
+        ------
+        NotFittedError
+            If the autoencoder has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, ``sample_weight``
+            does not fit it, or the answer is not finite.
         """
         network, data = self._network_and_data(X)
         if sample_weight is not None:

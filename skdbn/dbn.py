@@ -29,11 +29,13 @@ class _PretrainedStart(PretrainedMixin):
             Training data. CSR data are multiplied as they are, uint8 data converted a
             batch at a time.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets: class labels, or for several labels a row an indicator matrix of
-            zeros and ones; numbers for a regressor.
+            Targets: a label or a number a row, or several numbers, or several labels as
+            an indicator matrix of zeros and ones.
         sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts, 0 or more; None for all alike. Pretraining weighs the
-            rows in the same way, ``class_weight`` included.
+            How much each row counts, 0 or more, in pretraining and in fine-tuning; None
+            for all alike. Losses are means weighted by them, held-out scores too. A batch
+            is divided by the sum of its weights, as in scikit-learn's MLP, so that they do
+            the less the smaller the batches are.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Rows of a validation set of your own, instead of a part of X. With
             ``early_stopping`` they decide when to stop; without it, they are watched
@@ -45,7 +47,8 @@ class _PretrainedStart(PretrainedMixin):
         X_unlabeled : {array-like, sparse matrix} of shape (n_unlabeled, n_features), \
                 default=None
             More rows to pretrain on, whose targets nobody knows, of weight 1 each. They
-            are put below X, which takes memory for both.
+            are put below X, which takes memory for both. A ``warm_start`` that goes on
+            from an earlier fit does not pretrain, and makes no use of them.
 
         Returns
         -------
@@ -103,8 +106,8 @@ class DBNClassifier(_PretrainedStart, BaseNetworkClassifier):
         ``Clipped`` and ``Averaged`` in :mod:`skdbn.optimizers` are put around one.
     alpha : float, default=0.0001
         Penalty on the weights; as in scikit-learn's MLP, it adds
-        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
-        loss.
+        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch or the sum of
+        their weights, to the mean loss.
     l1_ratio : float, default=0.0
         Part of the penalty that is the sum of absolute values, as in scikit-learn's
         SGDClassifier: ``alpha * (l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||**2)``.
@@ -121,14 +124,16 @@ class DBNClassifier(_PretrainedStart, BaseNetworkClassifier):
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
-        Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100.
+        Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100; with
+        "cg" 1000, or all rows if they are fewer.
     learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
         patience would end training, down to 1e-6 (see
-        :class:`~skdbn.schedules.Adaptive`). A list has one for each layer of weights, from
-        the bottom, the output layer included, and 0 for a layer that is to stay as it is.
-        "lbfgs" and "cg" find their steps themselves, and heed nothing but a 0.
+        :class:`~skdbn.schedules.Adaptive`), for which ``tol`` must be a number, or
+        ``early_stopping`` set. A list has one for each layer of weights, from the bottom,
+        the output layer included, and 0 for a layer that is to stay as it is. "lbfgs" and
+        "cg" find their steps themselves, and heed nothing but a 0.
     max_iter : int, default=200
         Largest number of epochs, passes over the training data; with "lbfgs", of
         iterations.
@@ -157,6 +162,8 @@ class DBNClassifier(_PretrainedStart, BaseNetworkClassifier):
         classes count alike: ``n_samples / (n_classes * np.bincount(y))``. For several
         labels a row, one dict for each column of y, whose weights are multiplied: a row
         counts as a whole, with all its labels. A validation set has those of training.
+        They level out within a batch as ``sample_weight`` of ``fit`` does: use larger
+        batches where a class is rare. Pretraining weighs the rows in the same way.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the previous fit, with the layers and
         the loss of that, without pretraining anew. ``loss_curve_`` begins anew.
@@ -336,8 +343,8 @@ class DBNRegressor(_PretrainedStart, BaseNetworkRegressor):
         ``Clipped`` and ``Averaged`` in :mod:`skdbn.optimizers` are put around one.
     alpha : float, default=0.0001
         Penalty on the weights; as in scikit-learn's MLP, it adds
-        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
-        loss.
+        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch or the sum of
+        their weights, to the mean loss.
     l1_ratio : float, default=0.0
         Part of the penalty that is the sum of absolute values, as in scikit-learn's
         SGDClassifier: ``alpha * (l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||**2)``.
@@ -354,14 +361,16 @@ class DBNRegressor(_PretrainedStart, BaseNetworkRegressor):
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
-        Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100.
+        Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100; with
+        "cg" 1000, or all rows if they are fewer.
     learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
         patience would end training, down to 1e-6 (see
-        :class:`~skdbn.schedules.Adaptive`). A list has one for each layer of weights, from
-        the bottom, the output layer included, and 0 for a layer that is to stay as it is.
-        "lbfgs" and "cg" find their steps themselves, and heed nothing but a 0.
+        :class:`~skdbn.schedules.Adaptive`), for which ``tol`` must be a number, or
+        ``early_stopping`` set. A list has one for each layer of weights, from the bottom,
+        the output layer included, and 0 for a layer that is to stay as it is. "lbfgs" and
+        "cg" find their steps themselves, and heed nothing but a 0.
     max_iter : int, default=200
         Largest number of epochs, passes over the training data; with "lbfgs", of
         iterations.

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from ._batches import ROUNDING
 from ._kernels import exp, kernel, sigmoid, softmax, softplus
 from ._sklearn import StrOptions
 from ._versioned import VersionedEstimator
@@ -108,6 +109,9 @@ class SquaredError(Loss):
 class BinaryLogLoss(Loss):
     """Cross-entropy of independent logistic outputs; targets in [0, 1].
 
+    ``log(1 + exp(z)) - y z``, summed over outputs, for the pre-activations z and the
+    targets y.
+
     Examples
     --------
     >>> from skdbn import MLPRegressor
@@ -131,6 +135,9 @@ class BinaryLogLoss(Loss):
 
 class LogLoss(Loss):
     """Cross-entropy of a softmax; targets are one-hot rows or rows of probabilities.
+
+    ``sum_k y_k (log(sum_l exp(z_l)) - z_k)`` in each group, for the pre-activations z and
+    the targets y.
 
     Parameters
     ----------
@@ -165,9 +172,9 @@ class LogLoss(Loss):
         ends = group_ends(self.sizes, Y.shape[1])
         if np.diff(ends, prepend=0).min() < 2:
             raise ValueError(
-                f"The loss {self!r} is a softmax of two outputs or more, but with y of "
-                f"{Y.shape[1]} columns one stands by itself, which is always 1. Use "
-                "loss='binary_log_loss' for it, or give the share of the rest a column."
+                f"The loss {self!r} is a softmax of two outputs or more, but among "
+                f"{Y.shape[1]} columns of targets one stands by itself, which is always 1. "
+                "Use loss='binary_log_loss' for it, or give the share of the rest a column."
             )
         _check_range(self, Y, 0.0, np.inf)
 
@@ -207,10 +214,10 @@ LOSSES = {
 
 def _check_range(loss, Y, lowest, highest):
     """Raise where targets are outside of a range."""
-    if Y.size and (Y.min() < lowest or Y.max() > highest):
+    if Y.size and (Y.min() < lowest - ROUNDING or Y.max() > highest + ROUNDING):
         raise ValueError(
-            f"The loss {loss!r} needs targets in [{lowest:g}, {highest:g}], but y ranges "
-            f"from {Y.min():g} to {Y.max():g}. Scale y, or use loss='squared_error'."
+            f"The loss {loss!r} needs targets in [{lowest:g}, {highest:g}], but they range "
+            f"from {Y.min():g} to {Y.max():g}. Scale them, or use loss='squared_error'."
         )
 
 

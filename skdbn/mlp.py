@@ -85,12 +85,17 @@ def _encoder_of(estimator):
 
 def _arrays_of(init):
     """Two lists of arrays of numbers, weights and biases."""
-    if len(init) != 2 or len(init[0]) != len(init[1]):
+    sizes = [len(part) if isinstance(part, (list, tuple)) else None for part in init]
+    if len(init) != 2 or None in sizes or sizes[0] != sizes[1]:
+        found = [type(part).__name__ for part in init] if None in sizes else sizes
         raise ValueError(
-            "init must be a pair of lists, weights and biases, one of each for each layer, "
-            f"got {[len(part) for part in init]} arrays."
+            "init must be a pair of lists, weights and biases, with one array of each for "
+            f"each layer, got {found}. Use init=(coefs, intercepts)."
         )
-    coefs, intercepts = ([np.asarray(a, dtype=float) for a in part] for part in init)
+    try:
+        coefs, intercepts = ([np.asarray(a, dtype=float) for a in part] for part in init)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"init must hold arrays of numbers: {error}.") from error
     if not all(np.isfinite(a).all() for a in (*coefs, *intercepts)):
         raise ValueError("init holds weights or biases that are NaN or infinite.")
     return coefs, intercepts
@@ -130,8 +135,8 @@ class MLPClassifier(_GivenOrRandomStart, BaseNetworkClassifier):
         ``Clipped`` and ``Averaged`` in :mod:`skdbn.optimizers` are put around one.
     alpha : float, default=0.0001
         Penalty on the weights; as in scikit-learn's MLP, it adds
-        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
-        loss.
+        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch or the sum of
+        their weights, to the mean loss.
     l1_ratio : float, default=0.0
         Part of the penalty that is the sum of absolute values, as in scikit-learn's
         SGDClassifier: ``alpha * (l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||**2)``.
@@ -148,14 +153,15 @@ class MLPClassifier(_GivenOrRandomStart, BaseNetworkClassifier):
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
-        Rows a step. "auto" is 200, or all rows if they are fewer.
+        Rows a step. "auto" is 200, with "cg" 1000, or all rows if they are fewer.
     learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
         patience would end training, down to 1e-6 (see
-        :class:`~skdbn.schedules.Adaptive`). A list has one for each layer of weights, from
-        the bottom, the output layer included, and 0 for a layer that is to stay as it is.
-        "lbfgs" and "cg" find their steps themselves, and heed nothing but a 0.
+        :class:`~skdbn.schedules.Adaptive`), for which ``tol`` must be a number, or
+        ``early_stopping`` set. A list has one for each layer of weights, from the bottom,
+        the output layer included, and 0 for a layer that is to stay as it is. "lbfgs" and
+        "cg" find their steps themselves, and heed nothing but a 0.
     max_iter : int, default=200
         Largest number of epochs, passes over the training data; with "lbfgs", of
         iterations.
@@ -183,6 +189,8 @@ class MLPClassifier(_GivenOrRandomStart, BaseNetworkClassifier):
         classes count alike: ``n_samples / (n_classes * np.bincount(y))``. For several
         labels a row, one dict for each column of y, whose weights are multiplied: a row
         counts as a whole, with all its labels. A validation set has those of training.
+        They level out within a batch as ``sample_weight`` of ``fit`` does: use larger
+        batches where a class is rare.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the weights of the previous fit, with the layers, the
         loss, the activation and the ``init`` of that. ``loss_curve_`` begins anew.
@@ -357,8 +365,8 @@ class MLPRegressor(_GivenOrRandomStart, BaseNetworkRegressor):
         ``Clipped`` and ``Averaged`` in :mod:`skdbn.optimizers` are put around one.
     alpha : float, default=0.0001
         Penalty on the weights; as in scikit-learn's MLP, it adds
-        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch, to the mean
-        loss.
+        ``alpha / 2 * ||W||**2``, divided by the number of rows of the batch or the sum of
+        their weights, to the mean loss.
     l1_ratio : float, default=0.0
         Part of the penalty that is the sum of absolute values, as in scikit-learn's
         SGDClassifier: ``alpha * (l1_ratio * ||W||_1 + (1 - l1_ratio) / 2 * ||W||**2)``.
@@ -375,14 +383,15 @@ class MLPRegressor(_GivenOrRandomStart, BaseNetworkRegressor):
     input_noise : float, default=0.0
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
-        Rows a step. "auto" is 200, or all rows if they are fewer.
+        Rows a step. "auto" is 200, with "cg" 1000, or all rows if they are fewer.
     learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
         patience would end training, down to 1e-6 (see
-        :class:`~skdbn.schedules.Adaptive`). A list has one for each layer of weights, from
-        the bottom, the output layer included, and 0 for a layer that is to stay as it is.
-        "lbfgs" and "cg" find their steps themselves, and heed nothing but a 0.
+        :class:`~skdbn.schedules.Adaptive`), for which ``tol`` must be a number, or
+        ``early_stopping`` set. A list has one for each layer of weights, from the bottom,
+        the output layer included, and 0 for a layer that is to stay as it is. "lbfgs" and
+        "cg" find their steps themselves, and heed nothing but a 0.
     max_iter : int, default=200
         Largest number of epochs, passes over the training data; with "lbfgs", of
         iterations.

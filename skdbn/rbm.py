@@ -31,7 +31,7 @@ from ._energy import Energy
 from ._energy_problem import EnergyProblem
 from ._estimates import ESTIMATES, Estimate, ScoreMixin
 from ._generation import GenerationMixin
-from ._params import named, resolve
+from ._params import named, resolve, same_params
 from ._penalties import Penalty
 from ._sklearn import (
     DocumentedMixin,
@@ -433,7 +433,7 @@ class RBM(
     def _check_unchanged(self):
         """Raise where the parameters of an RBM that goes on are not those it began with."""
         n_fitted, units = self._n_features_out, self._resolve_units()
-        if self.n_components != n_fitted or repr(units) != repr(self._units_):
+        if self.n_components != n_fitted or not same_params(units, self._units_):
             raise ValueError(
                 f"This RBM was fitted with n_components={n_fitted} and units "
                 f"{self._units_}, and cannot go on with n_components={self.n_components} "
@@ -621,6 +621,7 @@ class RBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows that drive the hidden units.
 
         Returns
         -------
@@ -667,12 +668,21 @@ class RBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to score.
 
         Returns
         -------
         free_energy : ndarray of shape (n_samples,)
             ``F(v) = -log(sum_h exp(-E(v, h)))`` in nats. Differences between rows of one
             model mean something; between models they do not.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         energy, V = self._model_and_data(X)
         return answer_blocks(energy.free_energy, V, energy.dtype)
@@ -688,11 +698,20 @@ class RBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to score.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
             In nats; larger is better.
+
+        Raises
+        ------
+        NotFittedError
+            If the model has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or does not fit the
+            visible units.
 
         References
         ----------
@@ -708,6 +727,7 @@ class RBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to score.
 
         Returns
         -------

@@ -208,8 +208,8 @@ class Adaptive(Schedule):
     As ``learning_rate="adaptive"`` in scikit-learn's MLP: where the patience of an
     estimator, ``n_iter_no_change`` epochs, would end training, the value is multiplied by
     a factor and training goes on, until the value is no larger than the least. Where
-    nothing tries the patience the value stays as it is: with ``tol=None`` and no
-    ``early_stopping``, in ``partial_fit``, and for an RBM without ``early_stopping``.
+    nothing tries the patience the value stays as it is: in ``partial_fit``, and for an RBM
+    without ``early_stopping``. A network whose ``tol`` is None needs ``early_stopping``.
 
     Parameters
     ----------

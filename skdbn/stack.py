@@ -14,7 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import layer_sizes
+from ._base import layer_sizes, told_of
 from ._batches import (
     ComputedRows,
     answer_blocks,
@@ -189,10 +189,19 @@ class StackedRBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to go up from.
 
         Returns
         -------
         H : ndarray of shape (n_samples, hidden_layer_sizes[-1])
+
+        Raises
+        ------
+        NotFittedError
+            If the stack has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         energies, V = self._models_and_data(X)
         up, dtype = _up(energies), energies[0].dtype
@@ -209,6 +218,14 @@ class StackedRBM(
         Returns
         -------
         V : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        NotFittedError
+            If the stack has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with a column for each unit of the top, or the
+            answer is not finite.
         """
         check_is_fitted(self)
         H = check_codes(self, X)
@@ -221,10 +238,19 @@ class StackedRBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to go up from, and back to.
 
         Returns
         -------
         V : ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        NotFittedError
+            If the stack has not been fitted.
+        ValueError
+            If X is not a finite 2-d array with the columns of ``fit``, or the answer is
+            not finite.
         """
         energies, V = self._models_and_data(X)
         there_and_back, dtype = _there_and_back(energies), energies[0].dtype
@@ -306,6 +332,7 @@ class StackedRBM(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to score.
 
         Returns
         -------
@@ -510,28 +537,30 @@ class PretrainedMixin:
     def _training_task(self, task, max_iter):
         return task.subtask("fine-tune", max_subtasks=max_iter).begin()
 
-    def _check_first(self, rows, rbm):
-        """Check rows for the RBM at the bottom, of which a network is to start."""
-        check_visible_data(self, rows, rbm)
-        _check_mean(rbm)
+    def _check_before_pretraining(self, data, X_unlabeled, held_out, keep):
+        super()._check_before_pretraining(data, X_unlabeled, held_out, keep)
+        first = self._first_rbm(data.X.shape[1], keep and hasattr(self, "stack_"))
+        check_visible_data(self, data.X, first)
+        _check_mean(first)
+        if X_unlabeled is None:
+            return
+        if isinstance(self.rbm, FrozenEstimator) and not keep:
+            raise ValueError(
+                "X_unlabeled holds rows to pretrain on, but rbm=FrozenEstimator(...) is "
+                "not trained again. Fit the stack on all rows before, or pass an RBM."
+            )
+        with told_of("X_unlabeled"):
+            check_visible_data(self, X_unlabeled, first)
 
-    def _check_before_pretraining(self, data, rows, held_out, keep):
-        super()._check_before_pretraining(data, rows, held_out, keep)
-        keep = keep and hasattr(self, "stack_")
-        if keep or isinstance(self.rbm, FrozenEstimator):
-            if rows is not data and not keep:
-                raise ValueError(
-                    "X_unlabeled holds rows to pretrain on, but rbm=FrozenEstimator(...) "
-                    "is not trained again. Fit the stack on all rows before, or pass an "
-                    "RBM."
-                )
-            stack = self.stack_ if keep else _frozen_stack(self, rows.X.shape[1])
-            self._check_first(rows.X, stack[0])
-        elif isinstance(self.rbm, (list, tuple)):
-            n_layers = len(layer_sizes(self.hidden_layer_sizes))
-            self._check_first(rows.X, rbm_list(self.rbm, n_layers)[0])
-        else:
-            self._check_first(rows.X, RBM() if self.rbm is None else self.rbm)
+    def _first_rbm(self, n_features, keep):
+        """The RBM at the bottom of the stack that there is, or its prototype."""
+        if keep:
+            return self.stack_[0]
+        if isinstance(self.rbm, FrozenEstimator):
+            return _frozen_stack(self, n_features)[0]
+        if isinstance(self.rbm, (list, tuple)):
+            return rbm_list(self.rbm, len(layer_sizes(self.hidden_layer_sizes)))[0]
+        return RBM() if self.rbm is None else self.rbm
 
     def _with_part(self, stack):
         """What fit has come to with the layers of this stack."""

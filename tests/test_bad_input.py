@@ -23,17 +23,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
-from skdbn.activations import LeakyRelu
+from skdbn import (
+    RBM,
+    DBNAutoencoder,
+    DBNClassifier,
+    MLPClassifier,
+    StackedRBM,
+    activations,
+    units,
+)
+from skdbn.activations import LeakyReLU
 from skdbn.losses import SquaredError
 from skdbn.optimizers import LBFGS, SGD, Adam, Averaged, Clipped
 from skdbn.samplers import CD
 from skdbn.schedules import Ramp
+from skdbn.units import Gaussian
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*maximum number of iterations.*")
 
@@ -474,8 +484,8 @@ OBJECTS = [
     ("DBNClassifier", {"rbm": RBM(momentum=2)}, "momentum", "RBM"),
     ("DBNClassifier", {"solver": Adam(beta_1=2)}, "beta_1", "Adam"),
     ("DBNClassifier", {"learning_rate": Ramp(start=-1)}, "start", "Ramp"),
-    ("MLPClassifier", {"activation": LeakyRelu(-1)}, "slope", "LeakyRelu"),
-    ("MLPClassifier", {"solver": Clipped(Adam(), 0)}, "max_norm", "Clipped"),
+    ("MLPClassifier", {"activation": LeakyReLU(-1)}, "slope", "LeakyReLU"),
+    ("MLPClassifier", {"solver": Clipped(Adam(), 0)}, "clip_norm", "Clipped"),
     ("MLPClassifier", {"solver": Clipped(LBFGS())}, "optimizer", "Clipped"),
     ("MLPClassifier", {"solver": Averaged(Adam(epsilon=0))}, "epsilon", "Adam"),
     ("MLPClassifier", {"solver": Averaged(Adam(), decay=1)}, "decay", "Averaged"),
@@ -774,12 +784,12 @@ def test_warm_start_with_another_loss(name):
 
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
 def test_warm_start_from_another_start(name):
-    estimator = build(name, warm_start=True, activation=LeakyRelu()).fit(X, y)
+    estimator = build(name, warm_start=True, activation=LeakyReLU()).fit(X, y)
     assert estimator.fit(X, y).n_iter_ == 3
     init = ([c.copy() for c in estimator.coefs_], estimator.intercepts_)
     for change, match in (
-        ({"activation__slope": 0.5}, r"activation of the .*: LeakyRelu\(\), got .*0\.5"),
-        ({"activation": LeakyRelu(), "init": init}, "init was changed"),
+        ({"activation__slope": 0.5}, r"activation of the .*: LeakyReLU\(\), got .*0\.5"),
+        ({"activation": LeakyReLU(), "init": init}, "init was changed"),
     ):
         estimator.set_params(**change)
         for method in (estimator.fit, estimator.partial_fit):
@@ -788,6 +798,37 @@ def test_warm_start_from_another_start(name):
     estimator.set_params(warm_start=False).fit(X, y)
     estimator.set_params(warm_start=True).fit(X, y)
     estimator.set_params(init=None).fit(X, y)  # which a warm start does not need
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        build("MLPClassifier", activation=LeakyReLU()),
+        build("DBNAutoencoder", loss=SquaredError()),
+        build("RBM", visible=Gaussian()),
+    ],
+    ids=["MLPClassifier", "DBNAutoencoder", "RBM"],
+)
+def test_warm_start_after_another_way_to_print(estimator):
+    estimator.set_params(warm_start=True).fit(X, y)
+    with config_context(print_changed_only=False):
+        estimator.fit(X, y).partial_fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "where"),
+    [
+        (MLPClassifier((80,), activation=activations.Softmax((2,) * 40)), "activation"),
+        (RBM(80, hidden=units.Softmax((2,) * 40)), "hidden"),
+    ],
+    ids=["MLPClassifier", "RBM"],
+)
+def test_warm_start_sees_what_is_too_long_to_print(estimator, where):
+    estimator.set_params(max_iter=1, warm_start=True).fit(X, y).fit(X, y)
+    estimator.set_params(**{f"{where}__sizes": [*(2,) * 40]}).fit(X, y)
+    estimator.set_params(**{f"{where}__sizes": (*(2,) * 38, 3, 1)})
+    with pytest.raises(ValueError, match="warm_start=False to start anew"):
+        estimator.fit(X, y)
 
 
 @pytest.mark.parametrize("change", [{"n_components": 9}, {"hidden": "gaussian"}])

@@ -454,7 +454,10 @@ def test_methods_of_estimators_document_parameters_and_returns(method):
     text = inspect.getdoc(function)
     assert "\nReturns\n---" in text
     arguments = [p for p in inspect.signature(function).parameters if p != "self"]
-    assert set(arguments) <= set(parameter_entries(text)), method
+    entries = parameter_entries(text)
+    assert set(arguments) <= set(entries), method
+    assert all(entries[argument][1] for argument in arguments), method
+    assert "X" not in arguments or "\nRaises\n---" in text, method
 
 
 # What numpydoc would like and this project does not do: a See Also or an example in each

@@ -14,7 +14,7 @@ from skdbn._batches import BLOCK_ROWS, load_rows, map_blocks
 from skdbn._flat import add_scaled, flatten, views
 from skdbn._kernels import kernel
 from skdbn._random import Stream
-from skdbn.activations import ACTIVATIONS, LeakyRelu, Softmax, TruncatedExponential
+from skdbn.activations import ACTIVATIONS, LeakyReLU, Softmax, TruncatedExponential
 from skdbn.losses import LOSSES, LogLoss, SquaredError
 from skdbn.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
 from skdbn.units import UNITS, Bernoulli, Gaussian
@@ -473,8 +473,8 @@ def test_squared_error_of_any_activation(activation, dtype):
 @pytest.mark.parametrize("slope", [0.3, 1.0])
 def test_slope_of_the_leaky_rectifier(slope):
     z, delta = np.array([[-2.0, 3.0]]), np.array([[1.0, 1.0]])
-    LeakyRelu(slope).forward(z, np.zeros(2))
-    LeakyRelu(slope).backward(z, delta)
+    LeakyReLU(slope).forward(z, np.zeros(2))
+    LeakyReLU(slope).backward(z, delta)
     np.testing.assert_array_equal(z, [[-2 * slope, 3]])
     np.testing.assert_array_equal(delta, [[slope, 1]])
 

@@ -65,14 +65,27 @@ def test_rows_that_are_not_aligned_are_copied_batch_by_batch():
         assert peak(lambda model=model: model.fit(X, y)) < 8 * MB
 
 
-def test_transform_of_bytes_of_a_file(pixels):
-    rbm = RBM(20, **SMALL).fit(pixels[:200])
-    rbm.transform(pixels[:10])
-    # 1.6 MB of result and, for each thread, a block of 2048 rows as float32, 6.1 MB.
+@pytest.mark.parametrize("name", MODELS)
+def test_transform_of_bytes_of_a_file(name, pixels):
+    model = clone(MODELS[name]).fit(pixels[:200], np.arange(200) % 2)
+    model.transform(pixels[:10])
+    # Up to 1.6 MB of result and, for each thread, a block of 2048 rows as float32, 6.1 MB.
     with threadpool_limits(2, user_api="blas"):
-        assert peak(lambda: rbm.transform(pixels)) < 20 * MB
-    expected = rbm.transform(pixels[-5:].astype(np.float32))
-    np.testing.assert_allclose(rbm.transform(pixels)[-5:], expected, rtol=1e-5)
+        assert peak(lambda: model.transform(pixels)) < 20 * MB
+    expected = model.transform(pixels[-5:].astype(np.float32))
+    np.testing.assert_allclose(model.transform(pixels)[-5:], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_memory_of_transform_does_not_grow_with_the_rows(pixels):
+    """But for the codes themselves."""
+    autoencoder = clone(MODELS["autoencoder"]).fit(pixels[:200])
+    autoencoder.transform(pixels[:10])
+    held = []
+    with threadpool_limits(1, user_api="blas"):
+        for n_rows in (5000, 20_000):
+            codes = 4 * 2 * n_rows
+            held.append(peak(lambda n=n_rows: autoencoder.transform(pixels[:n])) - codes)
+    assert held[1] < held[0] + MB / 10
 
 
 @pytest.fixture(scope="module")

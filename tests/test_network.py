@@ -8,7 +8,6 @@ import _oracles as oracle
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn import neural_network
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
@@ -206,97 +205,6 @@ def test_short_last_batch_counts_by_its_rows():
     with pytest.warns(ConvergenceWarning, match="max_iter=1"):
         mlp.fit(X, y)
     np.testing.assert_allclose(mlp.loss_, log_loss(y, mlp.predict_proba(X)), rtol=1e-9)
-
-
-# -- scikit-learn's network -------------------------------------------------------------
-SHARED = ["identity", "logistic", "tanh", "relu"]
-
-
-def fit_both(
-    n_classes=2, container=np.asarray, learning_rate=None, n_rows=87, **parameters
-):
-    """Our classifier and scikit-learn's, fitted alike; 87 rows leave a short batch."""
-    X, y = make_classification(
-        n_rows, 9, n_informative=5, n_classes=n_classes, random_state=1
-    )
-    X = container(np.where(np.abs(X) < 0.4, 0, X))
-    parameters = {
-        "hidden_layer_sizes": (8, 5),
-        "batch_size": 20,
-        "max_iter": 12,
-        "random_state": 3,
-        **parameters,
-    }
-    ours = MLPClassifier(
-        dtype="float64", learning_rate=learning_rate or "auto", **parameters
-    )
-    rate = {} if learning_rate is None else {"learning_rate_init": learning_rate}
-    if parameters.get("solver") == "sgd" and learning_rate is None:
-        rate = {"learning_rate_init": 0.01}
-    theirs = neural_network.MLPClassifier(**rate, **parameters)
-    for mlp in (ours, theirs):
-        mlp.fit(X, y)
-    return ours, theirs, X
-
-
-def assert_alike(ours, theirs, X, rtol):
-    for name in ("coefs_", "intercepts_"):
-        for a, b in zip(getattr(ours, name), getattr(theirs, name), strict=True):
-            np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
-    np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=rtol)
-    # Theirs is 1 - p for the first of two classes, rounded like 1.
-    np.testing.assert_allclose(
-        ours.predict_proba(X), theirs.predict_proba(X), rtol=rtol, atol=1e-15
-    )
-    np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
-    for name in ("n_iter_", "n_layers_", "n_outputs_", "out_activation_"):
-        assert getattr(ours, name) == getattr(theirs, name), name
-
-
-ALIKE = [
-    {"solver": solver, "activation": activation, "n_classes": n_classes, "alpha": alpha}
-    for solver, activation, (n_classes, alpha) in product(
-        ["sgd", "adam"], SHARED, [(2, 0.5), (3, 1e-4)]
-    )
-] + [
-    {"container": sparse.csr_matrix, "alpha": 0.3},
-    {"container": sparse.csr_array, "solver": "sgd", "n_classes": 4},
-    {"learning_rate": 0.03, "hidden_layer_sizes": 6},
-    {"learning_rate": 0.2, "solver": "sgd", "shuffle": False},
-    {"batch_size": "auto", "n_rows": 230, "n_classes": 3},
-    {"batch_size": "auto", "alpha": 1.0},
-    {"max_iter": 300, "tol": 0.05, "n_iter_no_change": 3},  # stops by itself
-    {"early_stopping": True, "validation_fraction": 0.25, "learning_rate": 0.02},
-    {"early_stopping": True, "max_iter": 300, "n_iter_no_change": 3},
-]
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("case", ALIKE, ids=str)
-def test_mini_batches_go_the_way_of_scikit_learn(case):
-    ours, theirs, X = fit_both(**case)
-    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-10)
-    assert_alike(ours, theirs, X, 1e-8)
-    if case.get("max_iter") == 300:
-        assert ours.n_iter_ < 300
-    if case.get("early_stopping"):
-        assert ours.validation_scores_ == theirs.validation_scores_
-        assert ours.best_validation_score_ == theirs.best_validation_score_
-        assert ours.best_loss_ is theirs.best_loss_ is None
-    else:
-        np.testing.assert_allclose(ours.best_loss_, theirs.best_loss_, rtol=1e-10)
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("activation", SHARED)
-@pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
-def test_lbfgs_goes_the_way_of_scikit_learn(activation, n_classes, container):
-    ours, theirs, X = fit_both(
-        n_classes, container, solver="lbfgs", activation=activation, alpha=0.1
-    )
-    assert_alike(ours, theirs, X, 1e-6)
-    assert len(ours.loss_curve_) == ours.n_iter_
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam"])

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skdbn import RBM, DBNAutoencoder, MLPClassifier, MLPRegressor, StackedRBM
-from skdbn.activations import ACTIVATIONS, LeakyRelu, Logistic, Softmax
+from skdbn.activations import ACTIVATIONS, LeakyReLU, Logistic, Softmax
 from skdbn.losses import BinaryLogLoss, LogLoss, SquaredError
 from skdbn.units import UNITS, Bernoulli, Gaussian, Multinomial
 from skdbn.units import Softmax as SoftmaxUnits
@@ -165,7 +165,7 @@ def test_probabilities_that_are_all_zero():
     np.testing.assert_array_equal(labels, model.predict(SINGLE))
 
 
-@pytest.mark.parametrize("name", [*ACTIVATIONS, LeakyRelu(0.3), Softmax((1, 3))], ids=str)
+@pytest.mark.parametrize("name", [*ACTIVATIONS, LeakyReLU(0.3), Softmax((1, 3))], ids=str)
 def test_activations(name):
     model = build("MLPClassifier", activation=name, hidden_layer_sizes=(4, 4))
     model = sharp(model.fit(SINGLE, LABELS))

@@ -8,6 +8,7 @@ from itertools import pairwise
 import _oracles as oracle
 import numpy as np
 import pytest
+from _estimators import NETWORKS, ROWS, build, target
 from scipy import optimize
 from scipy.special import log_softmax, softmax
 from sklearn.datasets import load_digits
@@ -16,9 +17,10 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 
-from skdbn import MLPClassifier
+from skdbn import MLPClassifier, _threads
 from skdbn._batches import Examples
 from skdbn._network import Backprop, Network
+from skdbn._network_problem import NetworkProblem
 from skdbn._params import resolve
 from skdbn.optimizers import (
     LBFGS,
@@ -52,6 +54,43 @@ def test_every_solver_trains_a_classifier(name):
     assert scores[0] == scores[1]
     # The rates that these two are named with are for long training.
     assert scores[0] > (0.2 if name in ("adagrad", "adadelta") else 0.85)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_every_network_takes_every_solver(name, solver):
+    y = target(name)
+    by_name, by_object = (
+        build(name, solver=s, batch_size=60, max_iter=10, tol=1e-9).fit(ROWS, y)
+        for s in (solver, SOLVERS[solver]())
+    )
+    assert by_name.loss_curve_ == by_object.loss_curve_
+    assert by_name.loss_ < by_name.loss_curve_[0]
+    assert np.isfinite(by_name.transform(ROWS)).all()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_line_searches_have_large_batches(name, monkeypatch):
+    sizes, step = [], NetworkProblem.step
+
+    def spy(problem, rows, t):
+        sizes.append(len(rows))
+        return step(problem, rows, t)
+
+    monkeypatch.setattr(NetworkProblem, "step", spy)
+    many, y = np.tile(ROWS, (20, 1)), np.tile(target(name), 20)
+    for solver in ("cg", ConjugateGradient()):
+        build(name, solver=solver, max_iter=1).fit(many, y)
+    assert sizes == [1000, 200, 1000, 200]
+    sizes.clear()
+    build(name, solver="cg", max_iter=1).fit(ROWS, target(name))
+    build(name, solver="cg", max_iter=1, batch_size=30).fit(ROWS, target(name))
+    assert sizes == [60, 30, 30]
+    sizes.clear()
+    build(name, max_iter=1).fit(many, y)
+    assert max(sizes) <= 200
 
 
 @pytest.mark.parametrize(
@@ -164,6 +203,26 @@ def test_momentum_may_be_a_schedule():
     assert momentum.calls == [(1.0, 4)]
     assert state["velocity"] == 8 * 0.25 - 0.5 * 3
     assert theta == 1.5
+
+
+def test_momentum_of_rmsprop_may_be_a_schedule():
+    momentum, theta = Recorder(), np.array([1.0])
+    optimizer = RMSprop(rho=0.75, momentum=momentum, epsilon=1e-300)
+    resolve(optimizer, SOLVERS)
+    state = {"n_steps": 1, "square": np.zeros(1), "velocity": np.array([8.0])}
+    optimizer.step(theta, np.array([3.0]), state, 0.5, 1.0, 4)
+    assert momentum.calls == [(1.0, 4)]
+    np.testing.assert_allclose(state["velocity"], 8 * 0.25 + 0.5 / np.sqrt(0.25))
+    np.testing.assert_allclose(theta, 1 - state["velocity"])
+
+
+@pytest.mark.parametrize("solver", [SGD, RMSprop])
+def test_momentum_that_a_schedule_takes_too_far(solver):
+    optimizer, theta = solver(momentum=Ramp(0.5, 1.0, n_epochs=2)), np.ones(1)
+    state = optimizer.init_state(theta)
+    optimizer.step(theta, np.ones(1), state, 0.5, 1.0, 4)
+    with pytest.raises(ValueError, match=r"in \[0, 1\), but Ramp.* gives 1 at epoch 2"):
+        optimizer.step(theta, np.ones(1), state, 0.5, 2.0, 4)
 
 
 @DTYPES
@@ -616,7 +675,7 @@ def test_conjugate_gradients_work_on_pieces_of_large_parameters(monkeypatch):
         return theta
 
     whole = minimize()
-    monkeypatch.setattr(conjugate_gradient, "_LEAST_PIECE", 100)
+    monkeypatch.setattr(_threads, "_LEAST_PARAMETERS", 100)
     with threadpool_limits(1, user_api="blas"):
         expected = minimize()
     with threadpool_limits(4, user_api="blas"):
@@ -721,6 +780,17 @@ def test_lbfgs_tells_that_no_step_goes_down():
         return float(theta**4 @ theta), 5 * theta**4
 
     assert LBFGS().minimize(downhill, theta, 100, 1e-8, lambda loss: True)[0]  # no warning
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_lbfgs_that_has_converged_before_it_begins(name):
+    y = target(name)
+    fitted = build(name, solver="lbfgs", tol=1e9, alpha=0.1).fit(ROWS, y)
+    assert (fitted.n_iter_, fitted.loss_curve_) == (0, [])
+    start = build(name, solver="sgd", learning_rate=1e-30, alpha=0.1, batch_size=60)
+    with pytest.warns(ConvergenceWarning):
+        start.set_params(max_iter=1, tol=1e-4).fit(ROWS, y)
+    assert fitted.loss_ == fitted.best_loss_ == pytest.approx(start.loss_, rel=1e-6)
 
 
 def test_work_space_of_conjugate_gradients_is_not_kept():

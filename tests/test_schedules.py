@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from _estimators import CLASSIFIERS, NETWORKS, ROWS, SUPERVISED, build, target
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -103,6 +104,20 @@ def test_schedules_fall_from_their_start(schedule, times):
     # A line from a to b may round to a neighbour of the number where it should be flat.
     assert all(b <= a * (1 + 1e-15) for a, b in pairwise(values))
     assert all(isinstance(value, float) and value >= 0 for value in values)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("rate", ["adaptive", Adaptive(0.01)])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_adaptive_rate_needs_patience_to_run_out(name, rate):
+    y, known = target(name), {"classes": [0, 1, 2]} if name in CLASSIFIERS else {}
+    network = build(name, learning_rate=rate, tol=None)
+    for held_out in ({}, {"X_val": ROWS} | ({"y_val": y} if name in SUPERVISED else {})):
+        with pytest.raises(ValueError, match=r"learning_rate=.* but tol is None. Set tol"):
+            network.fit(ROWS, y, **held_out)
+    assert network.partial_fit(ROWS, y, **known).n_iter_ == 1
+    for change in ({"early_stopping": True}, {"tol": 0.1}, {"solver": "lbfgs"}):
+        assert clone(network).set_params(**change).fit(ROWS, y).n_iter_ > 0
 
 
 def test_adaptive_rates_are_lowered_to_the_least():

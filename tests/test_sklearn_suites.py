@@ -82,10 +82,10 @@ PRIVATE = "looks into private attributes"
 MESSAGE = "expects scikit-learn's words"
 # The tests that do not apply, or the parameters of one, and why.
 LEFT_OUT = {
-    "test_mlp_fit": PRIVATE + "; the gradients and steps are in test_network",
+    "test_mlp_fit": PRIVATE + "; compare test_like_scikit_learn",
     "test_mlp_gradient": PRIVATE + "; the gradients are in test_network",
     "test_mlp_learning_rate_warmstart": PRIVATE + "; the rates are in test_schedules",
-    "test_mlp_adaptive_learning_rate": PRIVATE + "; the rates are in test_supervised",
+    "test_mlp_adaptive_learning_rate": PRIVATE + "; compare test_like_scikit_learn",
     "test_mlp_n_iter_no_change": PRIVATE,
     "test_mlp_n_iter_no_change_inf": PRIVATE,
     "test_mlp_verbose_sgd": MESSAGE,

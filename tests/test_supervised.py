@@ -15,15 +15,13 @@ from _estimators import (
 )
 from _estimators import ROWS as X
 from scipy import sparse
-from sklearn import neural_network
 from sklearn.base import clone
-from sklearn.datasets import make_classification, make_regression
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, log_loss, r2_score
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.class_weight import compute_sample_weight
-from test_network import SHARED
 
 from skdbn import (
     RBM,
@@ -33,123 +31,13 @@ from skdbn import (
     StackedRBM,
 )
 from skdbn._network_problem import NetworkProblem
-from skdbn.activations import LeakyRelu
+from skdbn.activations import LeakyReLU
 from skdbn.losses import BinaryLogLoss, LogLoss, Loss, PoissonLoss, SquaredError
-from skdbn.optimizers import SGD, Adam, Averaged
+from skdbn.optimizers import Adam, Averaged
 from skdbn.schedules import Ramp
+from skdbn.units import UNITS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-# -- scikit-learn's networks --------------------------------------------------------------
-def data_of(kind):
-    if kind == "labels":
-        return make_classification(87, 9, n_informative=5, n_classes=3, random_state=1)
-    if kind == "two labels":
-        return make_classification(87, 9, n_informative=5, random_state=1)
-    if kind == "label sets":
-        X, _ = make_classification(87, 9, random_state=1)
-        return X, (X[:, :4] + X[:, 1:5] > 0).astype(int)
-    X, y = make_regression(87, 9, n_targets=3 if kind == "numbers" else 1, random_state=1)
-    return X, np.exp(y / 100) if kind == "counts" else y / 100
-
-
-def fit_both(kind, learning_rate=0.01, weighted=False, **params):
-    X, y = data_of(kind)
-    name = "MLPClassifier" if "label" in kind else "MLPRegressor"
-    params = {
-        "hidden_layer_sizes": (8, 5), "batch_size": 20, "max_iter": 12,
-        "random_state": 3, **params,
-    }  # fmt: skip
-    ours = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}[name](
-        dtype="float64", learning_rate=learning_rate, **params
-    )
-    theirs = getattr(neural_network, name)(learning_rate_init=learning_rate, **params)
-    weight = np.random.RandomState(5).uniform(0.1, 3, len(X)) if weighted else None
-    return [mlp.fit(X, y, sample_weight=weight) for mlp in (ours, theirs)], X
-
-
-KINDS = ["labels", "two labels", "label sets", "number"]
-SOLVERS = ["sgd", "adam", "lbfgs"]
-ALIKE = [
-    *({"kind": kind, "solver": solver} for kind in KINDS for solver in SOLVERS),
-    *({"kind": kind, "weighted": True} for kind in KINDS),
-    *({"kind": kind, "weighted": True, "solver": "lbfgs"} for kind in KINDS),
-    *({"kind": "numbers", "solver": solver, "alpha": 0.0} for solver in ("sgd", "adam")),
-    {"kind": "numbers", "weighted": True, "alpha": 0.0},
-    *({"kind": "number", "activation": activation} for activation in SHARED),
-    {"kind": "counts", "loss": "poisson"},
-    {"kind": "counts", "loss": "poisson", "weighted": True, "solver": "sgd"},
-    {"kind": "number", "alpha": 1.0, "shuffle": False},
-    {"kind": "number", "max_iter": 300, "tol": 0.01, "n_iter_no_change": 3},
-    {"kind": "number", "early_stopping": True, "validation_fraction": 0.2},
-    {"kind": "two labels", "early_stopping": True, "weighted": True},
-    {"kind": "label sets", "early_stopping": True},
-]
-
-
-@pytest.mark.parametrize("case", ALIKE, ids=str)
-def test_training_goes_the_way_of_scikit_learn(case):
-    (ours, theirs), X = fit_both(**case)
-    rtol = 1e-5 if case.get("solver") == "lbfgs" else 1e-9
-    # They follow the gradient of the sum over outputs, and show the mean.
-    factor = 3 if case["kind"] == "numbers" else 1
-    np.testing.assert_allclose(ours.loss_, factor * theirs.loss_, rtol=rtol)
-    if case.get("solver") != "lbfgs":
-        expected = factor * np.array(theirs.loss_curve_)
-        np.testing.assert_allclose(ours.loss_curve_, expected, rtol=rtol)
-    for name in ("coefs_", "intercepts_"):
-        for a, b in zip(getattr(ours, name), getattr(theirs, name), strict=True):
-            np.testing.assert_allclose(a, b, rtol=10 * rtol, atol=10 * rtol)
-    for name in ("n_layers_", "n_outputs_", "out_activation_"):
-        assert getattr(ours, name) == getattr(theirs, name), name
-    if case.get("early_stopping"):
-        np.testing.assert_allclose(ours.validation_scores_, theirs.validation_scores_)
-    if case.get("max_iter"):
-        assert ours.n_iter_ == theirs.n_iter_ < 300
-    found, expected = ours.predict(X), theirs.predict(X)
-    np.testing.assert_allclose(found, expected, rtol=100 * rtol)
-    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
-    if hasattr(theirs, "classes_"):
-        np.testing.assert_array_equal(ours.classes_, theirs.classes_)
-        np.testing.assert_allclose(
-            ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-4, atol=1e-9
-        )
-
-
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_adaptive_rates_go_the_way_of_scikit_learn(early_stopping, monkeypatch):
-    rates, numbers = set(), SGD.numbers
-
-    def spy(solver, n_steps, learning_rate, *args):
-        rates.add(learning_rate)
-        return numbers(solver, n_steps, learning_rate, *args)
-
-    monkeypatch.setattr(SGD, "numbers", spy)
-    X, y = data_of("labels")
-    params = {
-        "hidden_layer_sizes": (8, 5), "batch_size": 20, "max_iter": 300, "solver": "sgd",
-        "tol": 0.02, "n_iter_no_change": 2, "random_state": 3, "learning_rate": "adaptive",
-        "early_stopping": early_stopping,
-    }  # fmt: skip
-    if early_stopping:  # of three classes, ours would be stratified
-        y = y == 1
-    theirs = neural_network.MLPClassifier(learning_rate_init=0.01, **params).fit(X, y)
-    ours = MLPClassifier(dtype="float64", **params).fit(X, y)
-    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
-    np.testing.assert_allclose(ours.coefs_[1], theirs.coefs_[1], rtol=1e-8)
-    assert ours.n_iter_ < 300
-    np.testing.assert_allclose(sorted(rates), 0.01 / 5.0 ** np.arange(7)[::-1])
-    assert min(rates) < 1e-6
-
-
-def test_loss_of_several_outputs_is_their_sum():
-    X, y = data_of("numbers")
-    mlp = MLPRegressor(
-        (4,), dtype="float64", alpha=0, learning_rate=1e-12, max_iter=1, random_state=0
-    ).fit(X, y)
-    expected = 0.5 * ((mlp.predict(X) - y) ** 2).sum(axis=1).mean()
-    np.testing.assert_allclose(mlp.loss_, expected, rtol=1e-6)
 
 
 # -- weights of rows and classes ----------------------------------------------------------
@@ -378,6 +266,25 @@ def test_targets_that_a_loss_cannot_have(loss, y, match):
         build("MLPRegressor", loss=loss).fit(X, y)
 
 
+@pytest.mark.parametrize("loss", ["binary_log_loss", "poisson", "log_loss"])
+def test_targets_of_a_loss_may_be_rounded(loss):
+    """As MinMaxScaler rounds what it scales to [0, 1]."""
+    y = np.where(X[:, :2] > 0.5, 1 + 1e-7, -1e-7)
+    assert np.isfinite(build("MLPRegressor", loss=loss).fit(X, y).loss_)
+    autoencoder = build("DBNAutoencoder", visible="gaussian", loss=loss)
+    assert np.isfinite(autoencoder.fit(y).loss_)
+    with pytest.raises(ValueError, match="but they range from -1e-05 to"):
+        build("MLPRegressor", loss=loss).fit(X, np.where(y > 0, y, -1e-5))
+
+
+def test_targets_of_an_autoencoder_are_no_y():
+    for loss, rows in (("poisson", X - 0.5), ("log_loss", X[:, :1])):
+        autoencoder = build("DBNAutoencoder", visible="gaussian", loss=loss)
+        with pytest.raises(ValueError, match="targets") as caught:
+            autoencoder.fit(rows)
+        assert " y " not in str(caught.value)
+
+
 def test_a_softmax_of_one_output_is_refused():
     with pytest.raises(ValueError, match="two classes have one output"):
         build("MLPClassifier", loss=LogLoss()).fit(X, LABELS > 0)
@@ -401,7 +308,7 @@ def test_losses_whose_outputs_are_no_probabilities(name):
 
 
 def test_a_fitted_network_does_not_change_with_the_parameters():
-    steep = build("MLPRegressor", activation=LeakyRelu(0.5), loss=SquaredError("logistic"))
+    steep = build("MLPRegressor", activation=LeakyReLU(0.5), loss=SquaredError("logistic"))
     y = X.mean(axis=1)
     before = steep.fit(X, y).predict(X)
     steep.set_params(activation__slope=0.1, loss__activation="identity")
@@ -409,10 +316,10 @@ def test_a_fitted_network_does_not_change_with_the_parameters():
 
 
 def test_an_activation_with_a_parameter():
-    pair = [build("MLPClassifier", activation=a) for a in (LeakyRelu(0.5), "leaky_relu")]
+    pair = [build("MLPClassifier", activation=a) for a in (LeakyReLU(0.5), "leaky_relu")]
     steep, shallow = (mlp.fit(X, LABELS).predict_proba(X) for mlp in pair)
     assert not np.allclose(steep, shallow)
-    expected = build("MLPClassifier", activation=LeakyRelu(1.0)).fit(X, LABELS)
+    expected = build("MLPClassifier", activation=LeakyReLU(1.0)).fit(X, LABELS)
     linear = build("MLPClassifier", activation="identity").fit(X, LABELS)
     np.testing.assert_allclose(
         expected.predict_proba(X), linear.predict_proba(X), rtol=1e-5
@@ -469,8 +376,11 @@ def test_partial_fit_of_classifiers():
     np.testing.assert_array_equal(mlp.predict_proba(X), before)
     with pytest.raises(ValueError, match="class_weight='balanced' needs all labels"):
         build("MLPClassifier", class_weight="balanced").partial_fit(X, LABELS, [0, 1, 2])
-    sets = build("MLPClassifier").partial_fit(X, (X > 0.5).astype(int))
-    assert sets.predict(X).shape == (60, 5)
+    sets = (X > 0.5).astype(int)
+    assert build("MLPClassifier").partial_fit(X, sets).predict(X).shape == (60, 5)
+    some = ["balanced", *[{0: 1, 1: 2}] * 4]
+    with pytest.raises(ValueError, match="class_weight='balanced' needs all labels"):
+        build("MLPClassifier", class_weight=some).partial_fit(X, sets)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -652,14 +562,30 @@ def test_a_validation_set_of_one_row_has_no_score(name):
 
 
 def test_a_validation_set_that_an_autoencoder_cannot_have():
-    with pytest.raises(ValueError, match=r"In the validation set.*need data in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"In the validation set.*need data in") as caught:
         build("DBNAutoencoder").fit(X, X_val=2 * X)
+    assert "y_val" not in str(caught.value)
     wide = build("DBNAutoencoder", visible="gaussian", loss="binary_log_loss")
     with pytest.raises(ValueError, match=r"In the validation set.*targets in \[0, 1\]"):
         wide.fit(X, X_val=2 * X)
     stack = StackedRBM((4, 2), rbm=small_rbm(), random_state=0).fit(X)
     with pytest.raises(ValueError, match=r"In the validation set.*need data in \[0, 1\]"):
         build("DBNAutoencoder", rbm=FrozenEstimator(stack)).fit(X, X_val=2 * X)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 12])
+def test_held_out_rows_are_stratified(n_classes):
+    """In one column, of which scikit-learn makes the same as of a matrix."""
+    y, rows = np.random.RandomState(0).randint(0, n_classes, 300), np.arange(290)
+    mlp = build("MLPClassifier").fit(np.arange(300)[:, None], y)
+    targets = mlp._check_targets(y, reset=False)
+    assert mlp._stratify(targets, rows).shape == (290,)
+    found = mlp._split(targets, rows, np.random.RandomState(0))
+    expected = train_test_split(
+        rows, test_size=0.1, random_state=0, stratify=y[:290, np.newaxis]
+    )
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("tol", [None, 0.0])
@@ -682,7 +608,11 @@ def test_line_searches_watch_a_validation_set(solver):
 
 
 # -- autoencoders without pretraining, layers ---------------------------------------------
-@pytest.mark.parametrize("code", ["gaussian", "bernoulli"])
+# Counts of words depend on the total of a row, and cannot be hidden.
+CODES = [unit for unit in UNITS if unit != "multinomial"]
+
+
+@pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
 def test_without_pretraining(visible, code):
     pair = [
@@ -703,6 +633,24 @@ def test_without_pretraining(visible, code):
     assert not hasattr(with_it, "stack_")
     np.testing.assert_array_equal(with_it.coefs_[0], without.coefs_[0])
     without.set_params(warm_start=True).fit(X)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_codes_of_any_units(code):
+    still = build("DBNAutoencoder", code=code, solver="sgd", learning_rate=1e-30).fit(X)
+    assert still.stack_[-1].hidden == code
+    for method in ("transform", "reconstruct"):
+        from_stack = getattr(still.stack_, method)(X)
+        np.testing.assert_allclose(getattr(still, method)(X), from_stack, rtol=1e-5)
+    as_object = build("DBNAutoencoder", code=UNITS[code](), batch_size=60).fit(X)
+    assert as_object.loss_ < as_object.loss_curve_[0]
+
+
+@pytest.mark.parametrize("pretrain", [True, False])
+def test_a_code_that_cannot_be(pretrain, monkeypatch):
+    monkeypatch.setattr(RBM, "fit", None)  # told before anything is trained
+    with pytest.raises(ValueError, match="Multinomial units are visible only"):
+        build("DBNAutoencoder", code="multinomial", pretrain=pretrain).fit(X)
 
 
 def test_without_pretraining_a_frozen_stack_has_no_use():

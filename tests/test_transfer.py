@@ -214,7 +214,13 @@ def test_start_weights_that_are_given():
     [
         (FrozenEstimator(LogisticRegression()), TypeError, "must hold a fitted StackedRBM"),
         (([np.ones((5, 4))],), ValueError, "a pair of lists"),
-        (([np.ones((5, 4))], []), ValueError, r"one of each .* got \[1, 0\] arrays"),
+        (([np.ones((5, 4))], []), ValueError, r"one array of each .* got \[1, 0\]\. Use"),
+        ((1, 2), ValueError, r"a pair of lists.* got \['int', 'int'\]"),
+        ((1, 2, 3), ValueError, r"a pair of lists.* got \['int', 'int', 'int'\]"),
+        ((), ValueError, r"a pair of lists.* got \[\]"),
+        ((np.ones((5, 4)), np.ones(4)), ValueError, r"got \['ndarray', 'ndarray'\]"),
+        (([{}], [np.ones(4)]), ValueError, "init must hold arrays of numbers: float"),
+        ((["a"], [np.ones(4)]), ValueError, "init must hold arrays of numbers: could"),
         (
             ([np.ones((4, 4))], [np.ones(4)]),
             ValueError,
@@ -288,13 +294,29 @@ def test_unlabelled_rows_in_a_pipeline():
 
 def test_unlabelled_rows_that_do_not_fit():
     dbn = build("DBNClassifier")
-    with pytest.raises(ValueError, match="X has 3 features"):
-        dbn.fit(X, LABELS, X_unlabeled=X[:, :3])
-    with pytest.raises(ValueError, match=r"need data in \[0, 1\]"):
-        dbn.fit(X, LABELS, X_unlabeled=2 * X)
+    for rows, match in (
+        (X[:, :3], "X has 3 features"),
+        (X * np.nan, "contains NaN"),
+        (2 * X, r"need data in \[0, 1\], but 5 of 5 columns"),
+    ):
+        with pytest.raises(ValueError, match=rf"^In X_unlabeled: .*{match}"):
+            dbn.fit(X, LABELS, X_unlabeled=rows)
+    with pytest.raises(ValueError, match=r"^Bernoulli visible units need data"):
+        dbn.fit(2 * X, LABELS, X_unlabeled=X)
     stack = StackedRBM((4, 3), rbm=small_rbm(), random_state=0).fit(X)
     with pytest.raises(ValueError, match=r"FrozenEstimator.* is not trained again"):
         build("DBNClassifier", rbm=FrozenEstimator(stack)).fit(X, LABELS, X_unlabeled=X)
+
+
+@pytest.mark.parametrize("name", ["DBNClassifier", "DBNRegressor"])
+def test_a_warm_start_makes_no_use_of_unlabelled_rows(name, monkeypatch):
+    y = target(name)[:20]
+    pair = [build(name, warm_start=True).fit(X[:20], y) for _ in range(2)]
+    monkeypatch.delattr("skdbn._base.with_more_rows")  # nor a copy of them
+    pair[0].fit(X[:20], y, X_unlabeled=X[20:])
+    np.testing.assert_array_equal(pair[0].coefs_[0], pair[1].fit(X[:20], y).coefs_[0])
+    with pytest.raises(ValueError, match=r"^In X_unlabeled: X has 3 features"):
+        pair[0].fit(X[:20], y, X_unlabeled=X[20:, :3])
 
 
 def test_few_labels():

@@ -8,8 +8,9 @@ from _estimators import NETWORKS, build, target
 from _estimators import ROWS as X
 from sklearn.exceptions import ConvergenceWarning
 
-from skdbn import MLPRegressor
+from skdbn import RBM, MLPRegressor
 from skdbn.optimizers import SGD, Adam, Averaged, Clipped
+from skdbn.schedules import Schedule
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -35,10 +36,10 @@ def test_clipping_shortens_long_gradients():
 def test_clipping_at_infinity_changes_nothing(name, inner):
     y = target(name)
     plain = build(name, solver=inner).fit(X, y)
-    clipped = build(name, solver=Clipped(inner, max_norm=1e9)).fit(X, y)
+    clipped = build(name, solver=Clipped(inner, clip_norm=1e9)).fit(X, y)
     for a, b in zip(plain.coefs_, clipped.coefs_, strict=True):
         np.testing.assert_array_equal(a, b)
-    short = build(name, solver=Clipped(SGD(), max_norm=1e-9)).fit(X, y)
+    short = build(name, solver=Clipped(SGD(), clip_norm=1e-9)).fit(X, y)
     still = build(name, solver=SGD(), learning_rate=1e-30).fit(X, y)
     np.testing.assert_allclose(short.coefs_[0], still.coefs_[0], atol=1e-3)
 
@@ -92,6 +93,42 @@ def test_the_average_is_what_is_kept_and_scored(name):
     best = int(np.argmax(held.validation_scores_)) + 1
     best = build(name, solver=Averaged(Adam()), **fractions, max_iter=best).fit(X, y)
     np.testing.assert_array_equal(held.coefs_[0], best.coefs_[0])
+
+
+class Leap(Schedule):
+    """A small rate for two epochs, and then one with which nothing survives."""
+
+    def __call__(self, t, max_iter):
+        return 0.01 if t < 2 else 1e30
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_was_scored_is_kept_after_divergence(name):
+    y, options = target(name), {"solver": Averaged(SGD()), "batch_size": 10}
+    held_out = {"X_val": X} if name == "DBNAutoencoder" else {"X_val": X, "y_val": y}
+    with pytest.warns(ConvergenceWarning, match="diverged in epoch 3"):
+        diverged = build(name, max_iter=5, learning_rate=Leap(), **options).fit(
+            X, y, **held_out
+        )
+    healthy = build(name, max_iter=2, learning_rate=Leap(), **options).fit(X, y, **held_out)
+    for a, b in zip(diverged.coefs_, healthy.coefs_, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert diverged.validation_scores_ == healthy.validation_scores_
+    parts = build(name, learning_rate=0.01, **options)
+    known = {"classes": [0, 1, 2]} if hasattr(parts, "predict_proba") else {}
+    before = [coef.copy() for coef in parts.partial_fit(X, y, **known).coefs_]
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        parts.set_params(learning_rate=1e30).partial_fit(X, y)
+    for a, b in zip(parts.coefs_, before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_average_of_an_rbm_is_kept_after_divergence():
+    options = {"average": 3.0, "learning_rate": Leap(), "visible": "gaussian"}
+    with pytest.warns(ConvergenceWarning, match="diverged in epoch 3"):
+        diverged = RBM(4, max_iter=5, random_state=0, **options).fit(X)
+    healthy = RBM(4, max_iter=2, random_state=0, **options).fit(X)
+    np.testing.assert_array_equal(diverged.components_, healthy.components_)
 
 
 def test_wrappers_nest():

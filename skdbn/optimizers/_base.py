@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from .._versioned import VersionedEstimator
+from ..schedules import Schedule
 
 
 class Optimizer(ABC, VersionedEstimator):
@@ -17,11 +18,14 @@ class Optimizer(ABC, VersionedEstimator):
     ----------
     learning_rate : float
         What ``learning_rate="auto"`` means with this optimiser.
+    batch_size : int or None, default=None
+        What ``batch_size="auto"`` means, at most; None where the estimator has a say.
     work_space : tuple of str
         Names of what is in the state to be written over: nothing of it is needed later.
     """
 
     learning_rate: float
+    batch_size: int | None = None
     work_space: tuple = ()
 
     def init_state(self, theta):
@@ -91,8 +95,21 @@ class MiniBatchOptimizer(Optimizer):
         self.finish(theta, state, t)
 
 
+def momentum_at(momentum, t, max_iter):
+    """A momentum, or what a schedule of it gives, at time t in epochs."""
+    now = momentum(t, max_iter) if isinstance(momentum, Schedule) else momentum
+    if not 0 <= now < 1:
+        raise ValueError(
+            f"momentum must be in [0, 1), but {momentum!r} gives {now:g} at epoch {t:g}. "
+            "Use a schedule that stays below 1."
+        )
+    return now
+
+
 class LineSearchOptimizer(Optimizer):
     """An optimiser that evaluates the loss of each batch as often as it needs to."""
+
+    batch_size = 1000  # as in Hinton & Salakhutdinov (2006)
 
     @abstractmethod
     def search(self, objective, theta, gradient, state):

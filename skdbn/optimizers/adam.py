@@ -36,6 +36,7 @@ class Adam(MiniBatchOptimizer):
     """
 
     learning_rate = 0.001
+    weight_decay = 0.0  # that of AdamW is a parameter
     slots = ("mean", "square")
 
     _parameter_constraints: dict = {
@@ -58,6 +59,7 @@ class Adam(MiniBatchOptimizer):
             self.beta_2,
             1.0 - self.beta_2,
             self.epsilon,
+            learning_rate * self.weight_decay,
         )
 
     def update(self, theta, gradient, *arrays_and_numbers):
@@ -66,7 +68,18 @@ class Adam(MiniBatchOptimizer):
 
 @kernel
 def _step(
-    theta, gradient, mean, square, decay, rate, beta_1, rest_1, beta_2, rest_2, epsilon
+    theta,
+    gradient,
+    mean,
+    square,
+    decay,
+    rate,
+    beta_1,
+    rest_1,
+    beta_2,
+    rest_2,
+    epsilon,
+    shrinkage,
 ):
     for i in range(theta.size):
         g = gradient[i] + decay * theta[i]
@@ -74,4 +87,4 @@ def _step(
         s = beta_2 * square[i] + rest_2 * g * g
         mean[i] = m
         square[i] = s
-        theta[i] -= rate * m / (np.sqrt(s) + epsilon)
+        theta[i] -= shrinkage * theta[i] + rate * m / (np.sqrt(s) + epsilon)

@@ -2,9 +2,6 @@
 
 from numbers import Real
 
-import numpy as np
-
-from .._kernels import kernel
 from .._sklearn import Interval
 from .adam import Adam
 
@@ -49,34 +46,3 @@ class AdamW(Adam):
     def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8, weight_decay=0.01):
         super().__init__(beta_1, beta_2, epsilon)
         self.weight_decay = weight_decay
-
-    def numbers(self, n_steps, learning_rate, t, max_iter):
-        numbers = super().numbers(n_steps, learning_rate, t, max_iter)
-        return (*numbers, learning_rate * self.weight_decay)
-
-    def update(self, theta, gradient, *arrays_and_numbers):
-        _step(theta, gradient, *arrays_and_numbers)
-
-
-@kernel
-def _step(
-    theta,
-    gradient,
-    mean,
-    square,
-    decay,
-    rate,
-    beta_1,
-    rest_1,
-    beta_2,
-    rest_2,
-    epsilon,
-    shrinkage,
-):
-    for i in range(theta.size):
-        g = gradient[i] + decay * theta[i]
-        m = beta_1 * mean[i] + rest_1 * g
-        s = beta_2 * square[i] + rest_2 * g * g
-        mean[i] = m
-        square[i] = s
-        theta[i] -= shrinkage * theta[i] + rate * m / (np.sqrt(s) + epsilon)

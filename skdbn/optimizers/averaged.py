@@ -4,10 +4,8 @@ from numbers import Real
 
 from .._flat import blend
 from .._sklearn import Interval
-from .._threads import share, split
+from .._threads import share_parameters
 from ._wrapper import OptimizerWrapper
-
-_LEAST_PIECE = 2**18  # of the parameters, for a thread of its own
 
 
 class Averaged(OptimizerWrapper):
@@ -65,9 +63,8 @@ class Averaged(OptimizerWrapper):
             if self.decay is not None:  # alike until there are enough steps
                 part = max(part, 1.0 - self.decay)
         average, part = state["average"], theta.dtype.type(part)
-        share(
-            lambda where: blend(theta[where], part, average[where]),
-            split(theta.size, _LEAST_PIECE),
+        share_parameters(
+            lambda where: blend(theta[where], part, average[where]), theta.size
         )
 
     def solution(self, theta, state):

@@ -11,14 +11,14 @@ from ._wrapper import OptimizerWrapper
 class Clipped(OptimizerWrapper):
     """Steps of another optimiser on gradients of limited length ([1]_, algorithm 1).
 
-    A gradient whose norm, over all parameters, is above ``max_norm`` is shortened to it.
-    The L2 penalty is not part of what is measured and shortened.
+    A gradient whose norm, over all parameters, is above ``clip_norm`` is shortened to it.
+    The L1 penalty is part of what is measured and shortened, the L2 penalty is not.
 
     Parameters
     ----------
     optimizer : MiniBatchOptimizer
         What makes the steps.
-    max_norm : float, default=1.0
+    clip_norm : float, default=1.0
         The largest norm of a gradient.
 
     Notes
@@ -35,24 +35,24 @@ class Clipped(OptimizerWrapper):
     --------
     >>> from skdbn import MLPClassifier
     >>> from skdbn.optimizers import SGD, Clipped
-    >>> mlp = MLPClassifier(solver=Clipped(SGD(), max_norm=5.0))
+    >>> mlp = MLPClassifier(solver=Clipped(SGD(), clip_norm=5.0))
     >>> mlp.set_params(solver__optimizer__momentum=0.5).solver
-    Clipped(max_norm=5.0, optimizer=SGD(momentum=0.5))
+    Clipped(clip_norm=5.0, optimizer=SGD(momentum=0.5))
     """
 
     needs_whole_gradient = True
 
     _parameter_constraints: dict = {
         **OptimizerWrapper._parameter_constraints,
-        "max_norm": [Interval(Real, 0, None, closed="neither")],
+        "clip_norm": [Interval(Real, 0, None, closed="neither")],
     }
 
-    def __init__(self, optimizer, max_norm=1.0):
+    def __init__(self, optimizer, clip_norm=1.0):
         self.optimizer = optimizer
-        self.max_norm = max_norm
+        self.clip_norm = clip_norm
 
     def limit(self, gradient):
         norm = sqrt(squared_norm(gradient))
-        if not norm <= self.max_norm:  # NaN stays NaN
-            gradient *= gradient.dtype.type(self.max_norm / norm)
+        if not norm <= self.clip_norm:  # NaN stays NaN
+            gradient *= gradient.dtype.type(self.clip_norm / norm)
         self.optimizer.limit(gradient)

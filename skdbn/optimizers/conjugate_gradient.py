@@ -7,12 +7,11 @@ import numpy as np
 
 from .._kernels import kernel
 from .._sklearn import Interval
-from .._threads import share, split
+from .._threads import share_parameters
 from ._base import LineSearchOptimizer
 from ._line_search import Point, strong_wolfe
 
 _DECREASE = 0.5  # of ``curvature``: the part of the slope that the loss must go down by
-_LEAST_PIECE = 2**18  # of the parameters, for a thread of its own
 _GROWTH = 10.0  # the most that the first trial grows from one line search to the next
 
 
@@ -26,9 +25,10 @@ class ConjugateGradient(LineSearchOptimizer):
     :func:`scipy.optimize.line_search` on small networks.
 
     So Hinton and Salakhutdinov [1]_ fine-tuned their autoencoders: three line searches on
-    each batch of 1000 rows. As the loss of a batch is minimised with no regard for the
-    others, batches should be large. With all rows in one batch and many line searches it
-    is the method of the textbooks. ``learning_rate`` is not used.
+    each batch of 1000 rows, which is what ``batch_size="auto"`` means here. As the loss of
+    a batch is minimised with no regard for the others, batches should be large. With all
+    rows in one batch and many line searches it is the method of the textbooks.
+    ``learning_rate`` is not used.
 
     Parameters
     ----------
@@ -62,8 +62,7 @@ class ConjugateGradient(LineSearchOptimizer):
     --------
     >>> from skdbn import MLPClassifier
     >>> from skdbn.optimizers import ConjugateGradient
-    >>> mlp = MLPClassifier(solver=ConjugateGradient(n_line_searches=5), batch_size=1000)
-    >>> mlp.solver
+    >>> MLPClassifier(solver=ConjugateGradient(n_line_searches=5)).solver
     ConjugateGradient(n_line_searches=5)
     """
 
@@ -195,7 +194,7 @@ class _Descent:
         def run(where):
             return kernel(*(array[where] for array in arrays), *numbers)
 
-        return sum(share(run, split(self.theta.size, _LEAST_PIECE)))
+        return sum(share_parameters(run, self.theta.size))
 
 
 # Sums are float64, whatever the arrays are: millions of terms go into a slope, and the

@@ -6,7 +6,8 @@ import numpy as np
 
 from .._kernels import kernel
 from .._sklearn import Interval
-from ._base import MiniBatchOptimizer
+from ..schedules import Schedule
+from ._base import MiniBatchOptimizer, momentum_at
 
 
 class RMSprop(MiniBatchOptimizer):
@@ -19,7 +20,7 @@ class RMSprop(MiniBatchOptimizer):
     ----------
     rho : float, default=0.9
         Decay of the running mean of the squared gradient, in [0, 1).
-    momentum : float, default=0.0
+    momentum : float or Schedule, default=0.0
         Momentum in [0, 1).
     epsilon : float, default=1e-7
         Added to the root of the mean square.
@@ -42,7 +43,7 @@ class RMSprop(MiniBatchOptimizer):
 
     _parameter_constraints: dict = {
         "rho": [Interval(Real, 0, 1, closed="left")],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "momentum": [Interval(Real, 0, 1, closed="left"), Schedule],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
     }
 
@@ -58,7 +59,9 @@ class RMSprop(MiniBatchOptimizer):
 
     def numbers(self, n_steps, learning_rate, t, max_iter):
         numbers = (learning_rate, self.rho, 1.0 - self.rho, self.epsilon)
-        return (*numbers, self.momentum) if self.momentum else numbers
+        if not self.momentum:
+            return numbers
+        return *numbers, momentum_at(self.momentum, t, max_iter)
 
     def update(self, theta, gradient, *arrays_and_numbers):
         change = _momentum_step if self.momentum else _step

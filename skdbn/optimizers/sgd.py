@@ -5,7 +5,7 @@ from numbers import Real
 from .._kernels import kernel
 from .._sklearn import Interval
 from ..schedules import Schedule
-from ._base import MiniBatchOptimizer
+from ._base import MiniBatchOptimizer, momentum_at
 
 
 class SGD(MiniBatchOptimizer):
@@ -48,15 +48,7 @@ class SGD(MiniBatchOptimizer):
         self.nesterov = nesterov
 
     def numbers(self, n_steps, learning_rate, t, max_iter):
-        momentum = self.momentum
-        if isinstance(momentum, Schedule):
-            momentum = momentum(t, max_iter)
-        if not 0 <= momentum < 1:
-            raise ValueError(
-                f"momentum must be in [0, 1), but {self.momentum!r} gives {momentum:g} at "
-                f"epoch {t:g}."
-            )
-        return learning_rate, momentum
+        return learning_rate, momentum_at(self.momentum, t, max_iter)
 
     def update(self, theta, gradient, *arrays_and_numbers):
         change = _nesterov_step if self.nesterov else _step

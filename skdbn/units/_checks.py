@@ -3,9 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-# How far outside their range data may be: MinMaxScaler rounds its own training data to
-# 1 + eps.
-ROUNDING = 1e-6
+from .._batches import ROUNDING
 
 
 def check_range(unit, X, feature_names, lowest, highest, advice):
