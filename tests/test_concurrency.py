@@ -105,14 +105,20 @@ def fitted_weights(name, seed):
 
 
 # -- threads ------------------------------------------------------------------------------
+def n_helpers():
+    """Number of threads of the package."""
+    return sum(thread.name == "skdbn" for thread in threading.enumerate())
+
+
 @pytest.mark.parametrize("name", SHARED)
 def test_fits_in_two_threads(name, four_threads):
+    before = n_helpers()  # other tests may have had more cores
     expected = [fitted_weights(name, seed) for seed in range(2)]
     for _ in range(3):
         found = in_threads(*(lambda s=s: fitted_weights(name, s) for s in range(2)))
         np.testing.assert_array_equal(found, expected)
-    helpers = [thread for thread in threading.enumerate() if thread.name == "skdbn"]
-    assert len(helpers) <= 3  # the cores are four, however many fits there are
+    # The cores are four, however many fits there are.
+    assert n_helpers() <= max(3, before)
 
 
 METHODS = [
