@@ -14,6 +14,7 @@ import argparse
 import os
 import time
 
+import dask
 import dask.array as da
 import numpy as np
 from distributed import Client, LocalCluster
@@ -87,8 +88,10 @@ def several_workers(model, X, y, client, n_rounds, test):
     """Rounds on the workers of a cluster, which hold the data."""
     n_workers = len(client.scheduler_info()["workers"])
     size = -(-len(X) // N_BLOCKS)
-    dX = da.from_array(X, chunks=(size, X.shape[1])).persist()
-    dy = da.from_array(y, chunks=size).persist()
+    # Dask warns of megabytes that do not come from files.
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+        dX = da.from_array(X, chunks=(size, X.shape[1])).persist()
+        dy = da.from_array(y, chunks=size).persist()
     client.run(warm_up, model, X[:200], y[:200])
     parallel = DataParallel(model, n_workers, random_state=0)
     return timed(lambda: parallel.partial_fit(dX, dy).estimator_, n_rounds, test)
