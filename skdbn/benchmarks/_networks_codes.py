@@ -134,7 +134,7 @@ class CodesTable(_CodesTable):
             "pretraining-only": self._score_stack,
             "no-pretraining": partial(score, n_epochs=24, pretrain=False),
             "autoencoder": partial(score, n_epochs=24, rbm_epochs=5),
-            "autoencoder-long": partial(score, n_epochs=100, rbm_epochs=10),
+            "autoencoder-long": partial(score, n_epochs=60, rbm_epochs=10),
         }
 
 
