@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -813,9 +814,11 @@ def test_warm_start_from_another_start(name):
     ids=["MLPClassifier", "DBNAutoencoder", "RBM"],
 )
 def test_warm_start_after_another_way_to_print(estimator):
-    estimator.set_params(warm_start=True).fit(X, y)
+    estimator.set_params(warm_start=True, random_state=0).fit(X, y)
+    expected = deepcopy(estimator).fit(X, y).partial_fit(X, y).transform(X)
     with config_context(print_changed_only=False):
         estimator.fit(X, y).partial_fit(X, y)
+    np.testing.assert_array_equal(estimator.transform(X), expected)
 
 
 @pytest.mark.parametrize(
