@@ -4,6 +4,7 @@ from functools import reduce
 from numbers import Integral
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -35,8 +36,9 @@ from .units import UNITS
 
 # Draws of the hidden states that a lower bound is the mean of.
 _N_DRAWS = 10
-# Memory for what the layers above the first are trained on, beside the data.
-_KEPT_BYTES = 2**27
+# What the layers above the first are trained on may take, beside the data: this part of
+# scikit-learn's ``working_memory``, 128 MB of 1024.
+_KEPT_PART = 8
 
 
 class StackedRBM(
@@ -82,6 +84,10 @@ class StackedRBM(
     -----
     A stack can be sliced: ``stack[0]`` is the first RBM, ``stack[:2]`` the stack of the
     first two, which shares them.
+
+    What a layer is trained on is kept in memory while it is no more than an eighth of
+    scikit-learn's ``working_memory``, 128 MB unless :func:`sklearn.set_config` says
+    otherwise, and computed batch by batch beyond.
 
     References
     ----------
@@ -498,7 +504,7 @@ class _Ascent:
         self.energies = [below.astype(dtype) for below in (*self.energies, energy)]
         up = _up(self.energies)
         n_bytes = self.kept.shape[0] * n_columns * dtype.itemsize
-        if self.n_bytes + n_bytes > _KEPT_BYTES:
+        if self.n_bytes + n_bytes > get_config()["working_memory"] * 2**20 / _KEPT_PART:
             return ComputedRows(up, self.kept, dtype, n_columns)
         self.kept = map_blocks(up, self.kept, dtype, n_columns, multiplies=True)
         self.n_bytes, self.energies = n_bytes, []

@@ -6,10 +6,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
-from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM, stack
+from skdbn import RBM, DBNAutoencoder, DBNClassifier, MLPClassifier, StackedRBM
 from skdbn.units import Gaussian
 
 MB = 2**20
@@ -136,26 +137,27 @@ def test_sparse_rows_give_what_dense_ones_give(name):
         )
 
 
-def test_rows_of_upper_layers_are_computed_where_they_would_be_large(monkeypatch):
+def test_rows_of_upper_layers_are_computed_where_they_would_be_large():
     X = np.random.RandomState(0).uniform(size=(20_000, 30)).astype(np.float32)
     model = StackedRBM((200, 150, 20), rbm=RBM(batch_size=100, max_iter=1), random_state=0)
     kept, held = model.fit(X).rbms_, peak(lambda: clone(model).fit(X))
-    for budget in (0, 16 * MB):  # nothing is kept, or the first layer's 15 MB
-        monkeypatch.setattr(stack, "_KEPT_BYTES", budget)
-        computed = clone(model).fit(X).rbms_
+    for budget in (0, 16):  # nothing is kept, or the first layer's 15 MB
+        with config_context(working_memory=8 * budget):
+            computed = clone(model).fit(X).rbms_
         for rbm, expected in zip(computed, kept, strict=True):
             np.testing.assert_allclose(rbm.components_, expected.components_, atol=1e-4)
-    monkeypatch.setattr(stack, "_KEPT_BYTES", 0)
-    assert peak(lambda: clone(model).fit(X)) < held - 8 * MB
+    with config_context(working_memory=0):
+        assert peak(lambda: clone(model).fit(X)) < held - 8 * MB
 
 
-def test_computed_rows_of_sparse_data(monkeypatch):
+def test_computed_rows_of_sparse_data():
     X = sparse.random(400, 30, 0.3, "csr", np.float64, random_state=0)
     rbm = RBM(max_iter=2, dtype="float64")
     model = StackedRBM((20, 10), rbm=rbm, random_state=0)
     kept = model.fit(X).rbms_
-    monkeypatch.setattr(stack, "_KEPT_BYTES", 0)
-    for rbm, expected in zip(clone(model).fit(X).rbms_, kept, strict=True):
+    with config_context(working_memory=0):
+        computed = clone(model).fit(X).rbms_
+    for rbm, expected in zip(computed, kept, strict=True):
         np.testing.assert_allclose(rbm.components_, expected.components_, rtol=1e-8)
 
 
