@@ -58,15 +58,18 @@ class _CodesTable(NetworksTable):
             "pca": lambda seed: self._score(PCA(self._sizes[-1], random_state=seed)),
         }
 
-    def _autoencoder(self, seed, n_epochs, rbm_epochs=10, scale=1, **options):
+    def _autoencoder(self, seed, n_epochs, rbm_epochs=10, scale=1, cost=0.0, **options):
         """Make an autoencoder for Adam with a falling rate.
 
-        Both the rows of a step and the rate are multiplied by ``scale``.
+        Both the rows of a step and the rate are multiplied by ``scale``; ``cost`` is that
+        of squared weights beside the loss of one image.
         """
+        batch_size = scale * _BATCH_SIZES[self.images.name]
         return DBNAutoencoder(
             self._sizes,
             rbm=RBM(max_iter=self._epochs(rbm_epochs)),
-            batch_size=scale * _BATCH_SIZES[self.images.name],
+            alpha=cost * batch_size,
+            batch_size=batch_size,
             random_state=seed,
             **self._annealed(n_epochs, scale * 0.001),
             **options,
@@ -134,7 +137,7 @@ class CodesTable(_CodesTable):
             "pretraining-only": self._score_stack,
             "no-pretraining": partial(score, n_epochs=24, pretrain=False),
             "autoencoder": partial(score, n_epochs=24, rbm_epochs=5),
-            "autoencoder-long": partial(score, n_epochs=60, rbm_epochs=10),
+            "autoencoder-long": partial(score, n_epochs=60, rbm_epochs=10, cost=5e-5),
         }
 
 
