@@ -228,6 +228,10 @@ class EnergyProblem:
         for _ in range(state["n_lowered"]):
             self.lower_rate()
 
+    def batches(self, n_rows):
+        """The slices of an epoch over so many rows."""
+        return self.optimizer.batches(n_rows, self.batch_size)
+
     def step(self, rows, t):
         """Change the parameters for some rows; returns their reconstruction error."""
         n, parts = len(rows), self.phases.parts(len(rows))

@@ -156,6 +156,10 @@ class NetworkProblem:
         if state["noise"]:
             self.backprop.noise.stream.set_state(state["noise"])
 
+    def batches(self, n_rows):
+        """The slices of an epoch over so many rows."""
+        return self.solver.batches(n_rows, self.batch_size)
+
     def step(self, rows, t):
         """Make a step of the optimiser on a batch; returns the loss before it."""
         frozen = self.below_head if t < self.head_max_iter else self.frozen

@@ -8,8 +8,8 @@ What is trained is a *problem*: an object with
 - ``get_state()`` and ``set_state(state)``: all that changes while training, as arrays and
   numbers in dicts and lists, from which training goes on bit for bit,
 - ``is_sound()``, which says whether the parameters can be used,
-- ``batch_size`` and ``learning_rate(t, max_iter)``; ``back_off(factor)`` multiplies the
-  latter, if the monitor is to back off, and ``lower_rate()`` lowers it when patience has
+- ``batches(n_rows)``, the slices of an epoch that steps are made with,
+- ``learning_rate(t, max_iter)``; ``back_off(factor)`` multiplies it, if the monitor is to back off, and ``lower_rate()`` lowers it when patience has
   run out, and returns whether it did, and
 - ``step(rows, t)``, which changes theta and returns the mean loss of these rows, or
   ``minimize(tol, callback)``, which optimises over all rows at once.
@@ -20,7 +20,7 @@ import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import gen_batches, shuffle
+from sklearn.utils import shuffle
 
 from ._interrupts import interruption
 from ._threads import serial_products
@@ -222,7 +222,7 @@ class _Loop:
         self.rows = rows
         self.shuffling = shuffling
         self.monitor = monitor
-        self.batches = list(gen_batches(len(rows), problem.batch_size))
+        self.batches = list(problem.batches(len(rows)))
         # The last healthy solution, which is what was shown and scored.
         self.finite = problem.solution.copy()
         self.limit = None
@@ -240,7 +240,7 @@ class _Loop:
                     self.problem.restore(self.finite)
                 return None
             if self.limit is None:
-                first = losses[0] / self.problem.batch_size
+                first = losses[0] / self.batches[0].stop
                 self.limit = _EXPLODED * max(first, 1.0)
             loss = sum(losses) / len(self.rows)
             if np.isfinite(loss) and loss <= self.limit and self.problem.is_sound():

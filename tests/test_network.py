@@ -12,6 +12,7 @@ from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+from sklearn.utils import gen_batches
 
 from skdbn import MLPClassifier
 from skdbn._batches import Examples
@@ -159,14 +160,15 @@ def test_lbfgs_trains_a_network():
 class FakeProblem:
     """Its loss of a row is the number of the row, and rows are all it learns."""
 
-    batch_size = 4
-
     def __init__(self):
         self.theta, self.calls = np.zeros(1), []
         self.solution = self.theta
 
     def is_sound(self):
         return True
+
+    def batches(self, n_rows):
+        return gen_batches(n_rows, 4)
 
     def step(self, rows, t):
         self.calls.append((rows.tolist(), t))

@@ -83,7 +83,7 @@ def test_line_searches_have_large_batches(name, monkeypatch):
     many, y = np.tile(ROWS, (20, 1)), np.tile(target(name), 20)
     for solver in ("cg", ConjugateGradient()):
         build(name, solver=solver, max_iter=1).fit(many, y)
-    assert sizes == [1000, 200, 1000, 200]
+    assert sizes == [600, 600, 600, 600]
     sizes.clear()
     build(name, solver="cg", max_iter=1).fit(ROWS, target(name))
     build(name, solver="cg", max_iter=1, batch_size=30).fit(ROWS, target(name))
@@ -91,6 +91,14 @@ def test_line_searches_have_large_batches(name, monkeypatch):
     sizes.clear()
     build(name, max_iter=1).fit(many, y)
     assert max(sizes) <= 200
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("n", [1000, 1001, 1010])
+def test_line_searches_do_not_fit_the_rows_that_are_left_over(n):
+    X, y = load_digits(return_X_y=True)
+    mlp = MLPClassifier((30,), solver="cg", max_iter=20, tol=None, random_state=0)
+    assert mlp.fit(X[:n] / 16, y[:n]).score(X[1010:] / 16, y[1010:]) > 0.92
 
 
 @pytest.mark.parametrize(

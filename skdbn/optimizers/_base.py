@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 
 import numpy as np
+from sklearn.utils import gen_batches, gen_even_slices
 
 from .._versioned import VersionedEstimator
 from ..schedules import Schedule
@@ -31,6 +32,10 @@ class Optimizer(ABC, VersionedEstimator):
     def init_state(self, theta):
         """Make the arrays and counters that change while training, as a dict."""
         return {}
+
+    def batches(self, n_rows, batch_size):
+        """Cut the rows of an epoch into batches, slices; the last may be smaller."""
+        return gen_batches(n_rows, batch_size)
 
     def solution(self, theta, state):
         """The parameters that are the result: theta, or what the state makes of it."""
@@ -110,6 +115,13 @@ class LineSearchOptimizer(Optimizer):
     """An optimiser that evaluates the loss of each batch as often as it needs to."""
 
     batch_size = 1000  # as in Hinton & Salakhutdinov (2006)
+
+    def batches(self, n_rows, batch_size):
+        """Cut the rows of an epoch into equal batches, to a row.
+
+        Line searches on the few rows that are left over otherwise would fit these alone.
+        """
+        return gen_even_slices(n_rows, -(-n_rows // batch_size))
 
     @abstractmethod
     def search(self, objective, theta, gradient, state):

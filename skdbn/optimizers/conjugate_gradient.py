@@ -26,9 +26,9 @@ class ConjugateGradient(LineSearchOptimizer):
 
     So Hinton and Salakhutdinov [1]_ fine-tuned their autoencoders: three line searches on
     each batch of 1000 rows, which is what ``batch_size="auto"`` means here. As the loss of
-    a batch is minimised with no regard for the others, batches should be large. With all
-    rows in one batch and many line searches it is the method of the textbooks.
-    ``learning_rate`` is not used.
+    a batch is minimised with no regard for the others, batches should be large, and an
+    epoch is cut into equal ones of at most ``batch_size`` rows. With all rows in one batch
+    and many line searches it is the method of the textbooks. ``learning_rate`` is not used.
 
     Parameters
     ----------
