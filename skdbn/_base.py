@@ -58,6 +58,7 @@ class BaseNetwork(DocumentedMixin, CallbackSupportMixin, VersionedEstimator, ABC
             StrOptions(set(NAMED_RATES)),
             list,
             tuple,
+            np.ndarray,
         ],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],

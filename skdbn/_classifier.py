@@ -138,9 +138,9 @@ class BaseNetworkClassifier(ClassifierMixin, BaseSupervised):
         known = np.isin(y, self.classes_)
         if not known.all():
             raise ValueError(
-                f"warm_start=True needs the classes of the previous fit, partial_fit those "
-                f"of the first call, and y_val those of y: {self.classes_}, but y holds "
-                f"{np.unique(y[~known])}. Use fit with warm_start=False to start anew."
+                f"y holds {np.unique(y[~known])}, which are not among the classes "
+                f"{self.classes_}: those of y for y_val, of the first call for partial_fit "
+                "(pass classes to it), of the previous fit for warm_start=True."
             )
         index = np.searchsorted(self.classes_, y)
         if len(self.classes_) == 2:  # one output, as in scikit-learn's MLP

@@ -245,8 +245,8 @@ class NetworkProblem:
 
 def layer_schedules(learning_rate, solver, n_layers):
     """The step sizes as a list of schedules, and the layers that do not learn."""
-    rates = learning_rate
-    rates = list(rates) if isinstance(rates, (list, tuple)) else [rates]
+    several = isinstance(learning_rate, (list, tuple, np.ndarray))
+    rates = list(learning_rate) if several else [learning_rate]
     if len(rates) not in (1, n_layers):
         raise ValueError(
             f"learning_rate is a list of {len(rates)}, but the network has {n_layers} "

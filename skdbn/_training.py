@@ -9,8 +9,9 @@ What is trained is a *problem*: an object with
   numbers in dicts and lists, from which training goes on bit for bit,
 - ``is_sound()``, which says whether the parameters can be used,
 - ``batches(n_rows)``, the slices of an epoch that steps are made with,
-- ``learning_rate(t, max_iter)``; ``back_off(factor)`` multiplies it, if the monitor is to back off, and ``lower_rate()`` lowers it when patience has
-  run out, and returns whether it did, and
+- ``learning_rate(t, max_iter)``; ``back_off(factor)`` multiplies it, if the monitor is to
+  back off, and ``lower_rate()`` lowers it when patience has run out, and returns whether it
+  did, and
 - ``step(rows, t)``, which changes theta and returns the mean loss of these rows, or
   ``minimize(tol, callback)``, which optimises over all rows at once.
 """

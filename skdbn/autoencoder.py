@@ -61,8 +61,9 @@ class DBNAutoencoder(
     loss : str, Loss or None, default=None
         What is minimised, and thereby the activation of the output: "squared_error",
         "binary_log_loss", "log_loss", "poisson" or an object of :mod:`skdbn.losses`. None
-        is the loss of the visible units of the first RBM: the cross-entropy for binary
-        ones, half the squared error for Gaussian ones, summed over columns.
+        is the loss of the visible units of the first RBM, summed over columns: the
+        cross-entropy for binary and softmax ones, otherwise half the squared error of
+        their means, which are linear for Gaussian ones.
     solver : str or Optimizer, default="adam"
         How the weights are optimised: "sgd", "adagrad", "rmsprop", "adadelta", "adam" or
         "adamw" make a step for each batch; "cg" makes line searches on each batch, which
@@ -90,7 +91,7 @@ class DBNAutoencoder(
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100; with
         "cg" 1000, or all rows if they are fewer.
-    learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
+    learning_rate : float, Schedule, "auto", "adaptive" or array-like, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
         patience would end training, down to 1e-6 (see

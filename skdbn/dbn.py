@@ -126,7 +126,7 @@ class DBNClassifier(_PretrainedStart, BaseNetworkClassifier):
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100; with
         "cg" 1000, or all rows if they are fewer.
-    learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
+    learning_rate : float, Schedule, "auto", "adaptive" or array-like, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
         patience would end training, down to 1e-6 (see
@@ -363,7 +363,7 @@ class DBNRegressor(_PretrainedStart, BaseNetworkRegressor):
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is a hundredth of the rows, at least 10 and at most 100; with
         "cg" 1000, or all rows if they are fewer.
-    learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
+    learning_rate : float, Schedule, "auto", "adaptive" or array-like, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
         patience would end training, down to 1e-6 (see

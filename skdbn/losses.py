@@ -63,7 +63,8 @@ class SquaredError(Loss):
 
     The outputs are linear by default. With ``"logistic"`` they are those of the classical
     network of the textbooks [1]_, whose errors are multiplied by ``o * (1 - o)`` on the way
-    back.
+    back. Targets may be any numbers: scale them to what the activation reaches, which is
+    between 0 and 1 for "logistic".
 
     Parameters
     ----------

@@ -28,9 +28,9 @@ class _GivenOrRandomStart:
         super()._check_kept(sizes)
         if self.init is not None and self.init is not self._init_:
             raise ValueError(
-                "init was changed, but warm_start=True goes on from the weights of the "
-                "previous fit, and so does partial_fit. Leave init as it was, or use fit "
-                "with warm_start=False to start anew."
+                "init is another object than before, but warm_start=True goes on from the "
+                "weights of the previous fit, and so does partial_fit. Leave init as it "
+                "was, or None, or use fit with warm_start=False to start anew."
             )
 
     @staticmethod
@@ -76,8 +76,9 @@ def _encoder_of(estimator):
     """The layers of a fitted stack or network below its output."""
     if not hasattr(estimator, "_encoder"):
         raise TypeError(
-            "init=FrozenEstimator(...) must hold a fitted StackedRBM or network, got "
-            f"{estimator!r}."
+            "init=FrozenEstimator(...) must hold a fitted StackedRBM or network of skdbn, "
+            f"got {estimator!r}. Of another network pass init=(coefs, intercepts), of a "
+            "pipeline its last step, and of an RBM a StackedRBM with one layer."
         )
     check_is_fitted(estimator)
     return estimator._encoder()
@@ -116,7 +117,7 @@ class MLPClassifier(_GivenOrRandomStart, BaseNetworkClassifier):
     activation : str or Activation, default="relu"
         Activation of the hidden layers: "identity", "logistic", "tanh", "relu",
         "leaky_relu", "softplus", "truncated_exponential" or "softmax", or an object of
-        :mod:`skdbn.activations`. Layers taken from ``init`` keep theirs.
+        :mod:`skdbn.activations`. Layers of a model in ``init`` keep theirs.
     init : FrozenEstimator, (coefs, intercepts) or None, default=None
         Where the weights of the first layers start from: a fitted StackedRBM or network in
         scikit-learn's ``FrozenEstimator``, of which the layers below the output (of an
@@ -154,7 +155,7 @@ class MLPClassifier(_GivenOrRandomStart, BaseNetworkClassifier):
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is 200, with "cg" 1000, or all rows if they are fewer.
-    learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
+    learning_rate : float, Schedule, "auto", "adaptive" or array-like, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
         patience would end training, down to 1e-6 (see
@@ -346,7 +347,7 @@ class MLPRegressor(_GivenOrRandomStart, BaseNetworkRegressor):
     activation : str or Activation, default="relu"
         Activation of the hidden layers: "identity", "logistic", "tanh", "relu",
         "leaky_relu", "softplus", "truncated_exponential" or "softmax", or an object of
-        :mod:`skdbn.activations`. Layers taken from ``init`` keep theirs.
+        :mod:`skdbn.activations`. Layers of a model in ``init`` keep theirs.
     init : FrozenEstimator, (coefs, intercepts) or None, default=None
         Where the weights of the first layers start from: a fitted StackedRBM or network in
         scikit-learn's ``FrozenEstimator``, of which the layers below the output (of an
@@ -384,7 +385,7 @@ class MLPRegressor(_GivenOrRandomStart, BaseNetworkRegressor):
         Standard deviation of normal noise that is added to X in each step.
     batch_size : int or "auto", default="auto"
         Rows a step. "auto" is 200, with "cg" 1000, or all rows if they are fewer.
-    learning_rate : float, Schedule, "auto", "adaptive" or list, default="auto"
+    learning_rate : float, Schedule, "auto", "adaptive" or array-like, default="auto"
         Step size. "auto" is what the optimiser has as its ``learning_rate``, 0.001 for
         "adam" and 0.01 for "sgd"; "adaptive" starts from that, and divides it by 5 where
         patience would end training, down to 1e-6 (see

@@ -597,7 +597,8 @@ def _frozen_stack(estimator, n_features):
     if not isinstance(stack, StackedRBM):
         raise TypeError(
             f"rbm=FrozenEstimator(...) of {name} must hold a fitted StackedRBM, got "
-            f"{stack!r}."
+            f"{stack!r}. A DBN has one as its stack_; MLPClassifier and MLPRegressor start "
+            "from other networks, by init."
         )
     check_is_fitted(stack)
     expected = [n_features, *layer_sizes(estimator.hidden_layer_sizes)]

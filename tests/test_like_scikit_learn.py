@@ -147,6 +147,13 @@ def test_lbfgs(case):
     assert len(ours.loss_curve_) == ours.n_iter_
 
 
+@pytest.mark.parametrize("kind", ["two labels", "labels", "number"])
+def test_lbfgs_iteration_by_iteration(kind):
+    (ours, _), _ = fit_both(kind, solver="lbfgs")  # whose curve scikit-learn does not keep
+    ends = [fit_both(kind, solver="lbfgs", max_iter=n + 1)[0][1].loss_ for n in range(12)]
+    np.testing.assert_allclose(ours.loss_curve_, ends, rtol=1e-7)
+
+
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_adaptive_rates(early_stopping, monkeypatch):
     rates, numbers = set(), SGD.numbers

@@ -15,6 +15,7 @@ from _estimators import (
 )
 from _estimators import ROWS as X
 from scipy import sparse
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, log_loss, r2_score
@@ -33,7 +34,7 @@ from skdbn import (
 from skdbn._network_problem import NetworkProblem
 from skdbn.activations import LeakyReLU
 from skdbn.losses import BinaryLogLoss, LogLoss, Loss, PoissonLoss, SquaredError
-from skdbn.optimizers import Adam, Averaged
+from skdbn.optimizers import SGD, Adam, Averaged
 from skdbn.schedules import Ramp
 from skdbn.units import UNITS
 
@@ -691,6 +692,36 @@ def test_layer_activations(name, container):
         np.testing.assert_allclose(layers[-1][:, 0], fitted.predict(rows), rtol=1e-6)
     else:
         np.testing.assert_allclose(layers[-1], fitted.predict_proba(rows), rtol=1e-6)
+
+
+def test_backpropagation_of_the_textbooks():
+    rng = np.random.RandomState(0)
+    x, t = X[:1].astype(np.float64), np.eye(10)[[5]]
+    U, c = rng.normal(size=(x.size, 28)), rng.normal(size=28)
+    V, d = rng.normal(size=(28, 10)), rng.normal(size=10)
+    network = MLPRegressor(
+        (28,),
+        activation="logistic",
+        loss=SquaredError("logistic"),
+        init=([U.copy(), V.copy()], [c.copy(), d.copy()]),
+        solver=SGD(momentum=0.0, nesterov=False),
+        learning_rate=0.25,
+        alpha=0.0,
+        dtype="float64",
+    )
+    for _ in range(50):
+        h = expit(x[0] @ U + c)
+        o = expit(h @ V + d)
+        delta_o = (o - t[0]) * o * (1 - o)
+        delta_h = (V @ delta_o) * h * (1 - h)
+        V -= 0.25 * np.outer(h, delta_o)
+        d -= 0.25 * delta_o
+        U -= 0.25 * np.outer(x, delta_h)
+        c -= 0.25 * delta_h
+        network.partial_fit(x, t)
+    found = [*network.coefs_, *network.intercepts_]
+    for array, expected in zip(found, [U, V, c, d], strict=True):
+        np.testing.assert_allclose(array, expected, rtol=0, atol=1e-13)
 
 
 def test_regressors_in_a_pipeline():

@@ -17,7 +17,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler
 
@@ -121,6 +121,8 @@ def test_rates_of_layers(solver):
         one.coefs_ + one.intercepts_, alike.coefs_ + alike.intercepts_, strict=True
     ):
         np.testing.assert_allclose(a, b, rtol=1e-6)
+    array = build("MLPRegressor", solver=solver, learning_rate=np.full(3, 0.02)).fit(X, y)
+    np.testing.assert_array_equal(array.coefs_[0], alike.coefs_[0])
     rates = [1e-4, Ramp(1e-3, 1e-4), 1e-2]
     step = {"max_iter": 1, "solver": solver, "batch_size": 60}
     start = build("MLPRegressor", learning_rate=1e-30, **step).fit(X, y)
@@ -290,6 +292,15 @@ def test_unlabelled_rows_in_a_pipeline():
     np.testing.assert_array_equal(
         pipeline.predict_proba(raw), expected.predict_proba(scaled)
     )
+
+
+def test_unlabelled_rows_in_a_search():
+    grid = {"alpha": [0.0, 1.0]}
+    search = GridSearchCV(build("DBNClassifier"), grid, cv=2)
+    search.fit(X[:30], LABELS[:30], X_unlabeled=X[30:50])
+    best = build("DBNClassifier", **search.best_params_)
+    best.fit(X[:30], LABELS[:30], X_unlabeled=X[30:50])
+    np.testing.assert_array_equal(search.predict_proba(X), best.predict_proba(X))
 
 
 def test_unlabelled_rows_that_do_not_fit():

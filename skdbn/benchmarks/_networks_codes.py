@@ -137,7 +137,7 @@ class CodesTable(_CodesTable):
             "pretraining-only": self._score_stack,
             "no-pretraining": partial(score, n_epochs=24, pretrain=False),
             "autoencoder": partial(score, n_epochs=24, rbm_epochs=5),
-            "autoencoder-long": partial(score, n_epochs=60, rbm_epochs=10, cost=5e-5),
+            "autoencoder-long": partial(score, n_epochs=100, rbm_epochs=10, cost=1e-4),
         }
 
 
@@ -189,7 +189,7 @@ class MapsTable(_CodesTable):
         autoencoder = DBNAutoencoder(
             self._sizes,
             rbm=FrozenEstimator(stack),
-            solver=ConjugateGradient(n_line_searches=10, curvature=0.7),
+            solver=ConjugateGradient(n_line_searches=10, curvature=0.9),
             batch_size=100,
             max_iter=1,
             random_state=seed,
