@@ -181,7 +181,7 @@ class MapsTable(_CodesTable):
 
         Grey levels as probabilities, weight cost .0002, 6000 batches of 100 rows for each
         RBM; then 10 line searches on each of 200 batches of 100. They may leave more of the
-        slope than by default, which takes a third fewer evaluations for the same number.
+        slope than by default, which takes a third fewer evaluations of the loss.
         """
         rbms = self._rbms(10, code_rate=0.001, learning_rate=0.1, batch_size=100)
         stack = StackedRBM(self._sizes, rbm=rbms, random_state=seed)
