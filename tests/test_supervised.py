@@ -372,7 +372,7 @@ def test_partial_fit_of_classifiers():
     before = mlp.predict_proba(X)
     with pytest.raises(ValueError, match="classes must be those of the first call"):
         mlp.partial_fit(X, LABELS, classes=[0, 1])
-    with pytest.raises(ValueError, match=r"but y holds \[7\]"):
+    with pytest.raises(ValueError, match=r"y holds \[7\], which are not"):
         mlp.partial_fit(X, np.where(LABELS == 1, 7, LABELS))
     np.testing.assert_array_equal(mlp.predict_proba(X), before)
     with pytest.raises(ValueError, match="class_weight='balanced' needs all labels"):
@@ -546,7 +546,7 @@ def test_validation_sets_that_do_not_fit(name):
         with pytest.raises(ValueError, match=match):
             build(name).fit(X, y, **given)
     if name in CLASSIFIERS:
-        with pytest.raises(ValueError, match=r"In the validation set.*but y holds \[9\]"):
+        with pytest.raises(ValueError, match=r"In the validation set.*y holds \[9\]"):
             build(name).fit(X, y, X_val=X, y_val=np.full(60, 9))
 
 
